@@ -1,0 +1,1 @@
+"""The workbench database, its migrations, and the clock."""

@@ -1,0 +1,82 @@
+"""The tables of the workbench database (SQLAlchemy Core).
+
+A change here goes together with a new migration in ``migrations/versions``; a test compares both.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+__all__ = ["UtcTime", "ground_truth", "ledger", "metadata"]
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime in and out, on databases that forget the zone as well."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        stored: datetime = value
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
+metadata = MetaData()
+
+# Append-only. `position` counts the entries of one alias of one model: its uniqueness is what makes
+# a promotion compare-and-set, on every database.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("alias", String(50), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("from_version", Integer),
+    Column("to_version", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run_id", String(64)),
+    Column("evidence", JSON, nullable=False),
+    UniqueConstraint("model", "alias", "position", name="ledger_one_successor"),
+)
+
+# What turned out to be true, possibly late, repeated or corrected: the row received last counts.
+ground_truth = Table(
+    "ground_truth",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("log", String(200), nullable=False),
+    Column("prediction_id", String(64), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("known_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Index("ground_truth_by_prediction", "log", "prediction_id"),
+)
