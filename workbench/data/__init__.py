@@ -1,0 +1,1 @@
+"""Sources with checks, versioned tables, profiles and features."""
