@@ -1,0 +1,1 @@
+"""Static pages for sharing, composed from what the reports say."""

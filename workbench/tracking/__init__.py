@@ -1,0 +1,1 @@
+"""What a notebook holds while it runs, and what stays of it: runs, models, reports."""

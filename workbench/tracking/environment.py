@@ -1,0 +1,59 @@
+"""Where a run happened: the code's version, the installed packages, the person."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+
+__all__ = ["code_version", "environment_hash", "notebook_hash", "who"]
+
+
+@cache
+def environment_hash() -> str:
+    """SHA-256 over the interpreter's version and every installed distribution's name and version."""
+    installed = sorted({f"{item.name}=={item.version}".lower() for item in distributions()})
+    return hashlib.sha256("\n".join([platform.python_version(), *installed]).encode()).hexdigest()
+
+
+def code_version(root: Path) -> str:
+    """The commit of the project's files, with ``+changed`` when they differ from it.
+
+    Empty outside a git repository.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return ""
+    changed = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    return commit + ("+changed" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def notebook_hash(path: Path) -> str:
+    """SHA-256 of a notebook's cells: their type and source, not outputs or metadata."""
+    import json
+
+    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
+    sources = [[cell.get("cell_type"), "".join(cell.get("source", ""))] for cell in cells]
+    return hashlib.sha256(json.dumps(sources, ensure_ascii=False).encode()).hexdigest()
+
+
+def who() -> str:
+    """The user's login name; ``unknown`` where the machine has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
