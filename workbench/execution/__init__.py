@@ -1,0 +1,1 @@
+"""Notebooks are executed here: their parameters, the order of phases, papermill, the report."""
