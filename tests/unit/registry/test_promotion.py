@@ -1,0 +1,233 @@
+"""Promotion and rollback, and all that is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlparse
+
+import mlflow
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from tests.unit.registry import small
+from workbench.errors import PromotionRefused, RegistryError, UnknownName
+from workbench.project import Project
+from workbench.registry import aliases, versions
+from workbench.registry.aliases import LedgerEntry
+from workbench.registry.promotion import champion_before, promote, rollback
+from workbench.tracking import store
+
+
+def _register(run: small.Run, count: int = 1, verdict: str = "passed") -> Project:
+    trained = small.train(run)
+    for _ in range(count):
+        small.register(run, trained, verdict)
+    return run.project
+
+
+@pytest.mark.practice("P2", "L5")
+def test_a_version_that_passed_becomes_champion_with_its_evidence(run: small.Run) -> None:
+    project = _register(run)
+    entry = promote(project, "challenger", reason="first to pass", phase=run, actor="ada")
+    assert entry is not None
+    assert (entry.from_version, entry.to_version, entry.actor, entry.run_id) == (None, 1, "ada", run.run_id)
+    assert entry.evidence["action"] == "promote"
+    assert entry.evidence["verdict"] == "passed"
+    assert entry.evidence["forced"] is False
+    assert entry.evidence["cases_answered"] == 8
+    assert entry.evidence["datasets"] == {"prepared": 3}
+    assert [gate["name"] for gate in entry.evidence["gates"]][:2] == ["rows", "primary metric"]
+    assert versions.get_version(project, "champion").aliases == ("champion",)
+    assert aliases.current(project, "challenger") is None
+
+
+def test_the_challenger_stays_when_another_version_is_promoted(run: small.Run) -> None:
+    project = _register(run, 2)
+    promote(project, 1, reason="the older one")
+    assert (aliases.current(project, "champion"), aliases.current(project, "challenger")) == (1, 2)
+
+
+@pytest.mark.parametrize("verdict", ["failed", "inconclusive"])
+def test_gates_that_did_not_pass_refuse_and_only_force_overrules_them(run: small.Run, verdict: str) -> None:
+    project = _register(run, verdict=verdict)
+    with pytest.raises(
+        PromotionRefused, match=f"tiny-model v1: its gates are {verdict}, not passed"
+    ) as refused:
+        promote(project, 1, reason="I like it")
+    assert verdict in refused.value.details
+    assert aliases.ledger(project, "champion") == []
+    entry = promote(project, 1, reason="agreed with the owner", force=True)
+    assert entry is not None
+    assert entry.evidence["forced"] is True
+    assert entry.evidence["verdict"] == verdict
+
+
+def test_force_without_a_reason_is_refused(run: small.Run) -> None:
+    project = _register(run, verdict="failed")
+    with pytest.raises(PromotionRefused, match="takes force and a reason"):
+        promote(project, 1, reason=" ", force=True)
+
+
+def test_a_promotion_without_a_reason_is_refused(run: small.Run) -> None:
+    project = _register(run)
+    with pytest.raises(RegistryError, match="needs a reason"):
+        promote(project, 1, reason="")
+    assert aliases.current(project, "champion") is None
+
+
+def test_the_champion_and_unknown_versions_are_refused(run: small.Run) -> None:
+    project = _register(run)
+    promote(project, 1, reason="x")
+    with pytest.raises(PromotionRefused, match="tiny-model v1 is the champion already"):
+        promote(project, "champion", reason="x")
+    with pytest.raises(UnknownName, match="no model version '5'"):
+        promote(project, 5, reason="x")
+
+
+def test_a_draft_promotes_nothing_and_says_so(run: small.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    project = _register(run, 2)
+    promote(project, 1, reason="x")
+    promote(project, 2, reason="y")
+    draft = small.start(project, draft=True)
+    capsys.readouterr()
+    assert promote(project, 1, reason="x", phase=draft) is None
+    assert rollback(project, reason="x", phase=draft) is None
+    said = capsys.readouterr().out.splitlines()
+    assert [line.startswith("draft: ") for line in said] == [True, True]
+    assert aliases.current(project, "champion") == 2
+
+
+def test_a_drafts_model_registered_by_hand_is_refused(project: Project) -> None:
+    draft = small.start(project, draft=True)
+    trained = small.train(draft)
+    mlflow.set_tracking_uri(project.tracking_uri)
+    mlflow.register_model(trained.uri, "tiny-model")
+    with pytest.raises(PromotionRefused, match="was not registered through the workbench"):
+        promote(project, 1, reason="x", force=True)
+    # Somebody gives it the tags that ours have, too.
+    real = small.register(small.start(project))
+    for name, value in real.tags.items():
+        store.client(project).set_model_version_tag("tiny-model", "1", name, value)
+    with pytest.raises(PromotionRefused, match=f"was trained in a draft, run {draft.run_id}"):
+        promote(project, 1, reason="x", force=True)
+
+
+def _folder(project: Project, version: int) -> Path:
+    location = versions.get_version(project, version).location
+    return Path(urlparse(location).path)
+
+
+@pytest.mark.practice("L8")
+def test_a_version_whose_files_were_changed_is_refused_even_by_force(run: small.Run) -> None:
+    project = _register(run)
+    with (_folder(project, 1) / "model.skops").open("ab") as file:
+        file.write(b"!")
+    for force in (False, True):
+        with pytest.raises(PromotionRefused, match=r"cannot be served: .* its files were changed"):
+            promote(project, 1, reason="x", force=force)
+    assert aliases.ledger(project, "champion") == []
+
+
+def test_a_version_that_answers_otherwise_than_recorded_is_refused(run: small.Run) -> None:
+    other = make_pipeline(
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), LogisticRegression()
+    )
+    rows = small.rows()[small.FEATURES].fillna({"age": 0.0})
+    trained = small.train(run, other.fit(rows, small.rows()["late"]))
+    small.register(run, trained)
+    with pytest.raises(
+        PromotionRefused, match=r"answers \d of 8 recorded cases differently; the worst: 0\.\d+ where"
+    ):
+        promote(run.project, 1, reason="x")
+
+
+def test_a_version_that_raises_on_its_cases_is_refused(run: small.Run) -> None:
+    trained = small.train(run)
+    cases = small.recorded().drop(columns="feature.age")
+    assert versions.register(run, trained, small.validation(), cases) is not None
+    with pytest.raises(PromotionRefused, match="cannot answer its recorded cases") as refused:
+        promote(run.project, 1, reason="x")
+    assert "age" in refused.value.details
+
+
+@pytest.mark.parametrize("name", ["cases.json", "validation.json"])
+def test_evidence_that_is_gone_or_was_changed_refuses(run: small.Run, name: str) -> None:
+    project = _register(run)
+    file = next((project.state / "artifacts").rglob(name))
+    whole = file.read_text()
+    file.write_text(whole[:-20])
+    if name == "cases.json":
+        with pytest.raises(PromotionRefused, match="changed since they were recorded"):
+            promote(project, 1, reason="x")
+    file.unlink()
+    with pytest.raises(PromotionRefused, match=f"{name} of its run .* cannot be read"):
+        promote(project, 1, reason="x")
+    file.write_text(whole)
+    assert promote(project, 1, reason="x") is not None
+
+
+@pytest.mark.practice("L8", "P4")
+def test_rollback_returns_to_the_champion_before_and_twice_to_the_one_before_that(run: small.Run) -> None:
+    project = _register(run, 3)
+    for version in (1, 2, 3):
+        promote(project, version, reason=f"v{version}")
+    first, second = rollback(project, reason="bad"), rollback(project, reason="worse", phase=run)
+    assert first is not None
+    assert second is not None
+    assert [(entry.from_version, entry.to_version) for entry in (first, second)] == [(3, 2), (2, 1)]
+    assert second.run_id == run.run_id
+    assert second.evidence["action"] == "rollback"
+    with pytest.raises(PromotionRefused, match="there is no champion before v1"):
+        rollback(project, reason="and again")
+    assert versions.get_version(project, "champion").version == 1
+    promote(project, 3, reason="repaired")
+    assert rollback(project, reason="still bad").to_version == 1  # type: ignore[union-attr]
+
+
+def test_rollback_without_any_champion_is_refused(project: Project) -> None:
+    with pytest.raises(PromotionRefused, match="there is no champion before the first"):
+        rollback(project, reason="x")
+
+
+def test_rollback_checks_what_it_returns_to(run: small.Run) -> None:
+    small.register(run)
+    small.register(run)
+    promote(run.project, 1, reason="x")
+    promote(run.project, 2, reason="y")
+    (_folder(run.project, 1) / "model.skops").unlink()
+    with pytest.raises(PromotionRefused, match="tiny-model v1 cannot be served"):
+        rollback(run.project, reason="z")
+    assert aliases.current(run.project, "champion") == 2
+
+
+def _line(*moves: tuple[int | None, str]) -> list[LedgerEntry]:
+    at, before, line = datetime(2026, 1, 1, tzinfo=UTC), None, []
+    for number, (version, action) in enumerate(moves, 1):
+        evidence = {"action": action}
+        line.append(LedgerEntry("m", "champion", number, before, version, at, "ada", "x", None, evidence))
+        before = version
+    return line
+
+
+@pytest.mark.parametrize(
+    ("moves", "before"),
+    [
+        ([], None),
+        ([(1, "promote")], None),
+        ([(1, "promote"), (2, "promote")], 1),
+        ([(1, "promote"), (2, "promote"), (1, "rollback")], None),
+        ([(1, "promote"), (2, "promote"), (3, "promote"), (2, "rollback")], 1),
+        ([(1, "promote"), (2, "promote"), (1, "rollback"), (2, "promote")], 1),
+        ([(1, "promote"), (2, "promote"), (1, "promote")], 2),
+        ([(1, "promote"), (2, "promote"), (None, "retire")], 2),
+        ([(1, "promote"), (None, "retire"), (2, "promote")], 1),
+        ([(1, "promote"), (2, "promote"), (7, "rollback")], 2),
+    ],
+)
+def test_the_champion_before_is_read_from_the_line_of_promotions(
+    moves: list[tuple[int | None, str]], before: int | None
+) -> None:
+    assert champion_before(_line(*moves)) == before

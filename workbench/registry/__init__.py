@@ -1,0 +1,57 @@
+"""Model versions, their gates, the ledger of their aliases, and loading them without running their files.
+
+============================  ====================================================================
+:func:`validate`              hold a candidate against its gates
+:func:`register`              keep it as a version of the registered model, as challenger
+:func:`champion`              the version that is served, if there is one
+:func:`promote`               make a version champion; :func:`rollback` puts the one before back
+:func:`load`                  a version's estimator, after checking that its files are safe
+:func:`list_versions`         all versions; :func:`get_version` one of them
+:func:`ledger`                who moved which alias, when and why
+============================  ====================================================================
+"""
+
+from __future__ import annotations
+
+from workbench.registry.aliases import LedgerEntry, current, ledger
+from workbench.registry.cases import inputs, record_cases
+from workbench.registry.gates import validate
+from workbench.registry.latency import one_row_latency
+from workbench.registry.loading import evidence, load, recorded_cases
+from workbench.registry.promotion import promote, rollback
+from workbench.registry.validation import Gate, Validation
+from workbench.registry.versions import (
+    ModelVersion,
+    champion,
+    champion_for,
+    champion_saw,
+    get_version,
+    list_versions,
+    register,
+)
+from workbench.tracking.models import positive_scores
+
+__all__ = [
+    "Gate",
+    "LedgerEntry",
+    "ModelVersion",
+    "Validation",
+    "champion",
+    "champion_for",
+    "champion_saw",
+    "current",
+    "evidence",
+    "get_version",
+    "inputs",
+    "ledger",
+    "list_versions",
+    "load",
+    "one_row_latency",
+    "positive_scores",
+    "promote",
+    "record_cases",
+    "recorded_cases",
+    "register",
+    "rollback",
+    "validate",
+]
