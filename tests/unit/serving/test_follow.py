@@ -1,0 +1,144 @@
+"""The running server follows the aliases, and nothing that goes wrong there takes an answer away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.unit.serving import tiny_helpers as tiny
+from workbench.errors import RegistryError
+from workbench.serving.follow import Follower
+from workbench.serving.models import FeatureBuilder, LoadedModel
+
+
+@dataclass
+class Registry:
+    """Aliases that a test moves; versions that it breaks; a clock that it sets."""
+
+    aliases: dict[str, int] = field(default_factory=dict)
+    broken: set[int] = field(default_factory=set)
+    unreachable: bool = False
+    builder: FeatureBuilder = field(default_factory=lambda: FeatureBuilder(tiny.build))
+    loads: list[int] = field(default_factory=list)
+    time: float = 0.0
+
+    def alias(self, name: str) -> int | None:
+        if self.unreachable:
+            raise RegistryError("the registry is away")
+        return self.aliases.get(name)
+
+    def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
+        self.loads.append(version)
+        if version in self.broken:
+            raise RegistryError(f"version {version} is broken")
+        return LoadedModel("tiny", version, "run", tiny.fitted(version), features, tiny.REQUEST)
+
+    def features(self) -> FeatureBuilder:
+        if self.builder is None:
+            raise RegistryError("the memory is away")
+        return self.builder
+
+    def follow(self) -> Follower:
+        return Follower(self, retry_seconds=30, memory_seconds=15, clock=lambda: self.time)
+
+
+def versions(follower: Follower) -> tuple[int | None, list[int]]:
+    champion = follower.now.champion
+    return (champion.version if champion else None), [model.version for model in follower.now.shadows]
+
+
+def problems(follower: Follower) -> dict[str, str]:
+    return {problem.what: problem.message for problem in follower.now.problems}
+
+
+def test_the_champion_answers_and_the_challenger_is_its_shadow() -> None:
+    assert versions(Registry({"champion": 1, "challenger": 2}).follow()) == (1, [2])
+    assert versions(Registry({"champion": 1, "challenger": 1}).follow()) == (1, [])
+    assert versions(Registry({"challenger": 2}).follow()) == (None, [2])
+    assert versions(Registry().follow()) == (None, [])
+
+
+@pytest.mark.practice("P2")
+def test_promotion_and_rollback_are_swaps_that_load_nothing_twice() -> None:
+    registry = Registry({"champion": 1, "challenger": 2})
+    follower = registry.follow()
+    registry.aliases = {"champion": 2}
+    follower.look()
+    assert versions(follower) == (2, [])
+    assert registry.loads == [1, 2]
+    registry.aliases = {"champion": 1}
+    follower.look()
+    assert versions(follower) == (1, [])
+
+
+def test_a_version_that_does_not_load_is_not_put_in_front() -> None:
+    registry = Registry({"champion": 1}, broken={2})
+    follower = registry.follow()
+    registry.aliases = {"champion": 2}
+    follower.look()
+    assert versions(follower) == (1, [])
+    assert problems(follower) == {"version 2": "version 2 is broken"}
+    # It is not tried at every look, but again after a while.
+    follower.look()
+    assert registry.loads == [1, 2]
+    registry.time, registry.broken = 31, set()
+    follower.look()
+    assert versions(follower) == (2, [])
+    assert problems(follower) == {}
+
+
+def test_the_problem_of_a_version_that_is_no_longer_wanted_is_forgotten() -> None:
+    registry = Registry({"champion": 1}, broken={2})
+    follower = registry.follow()
+    registry.aliases = {"champion": 2}
+    follower.look()
+    registry.aliases = {"champion": 1}
+    follower.look()
+    assert problems(follower) == {}
+
+
+def test_a_challenger_that_does_not_load_takes_nothing_from_the_champion() -> None:
+    follower = Registry({"champion": 1, "challenger": 2}, broken={2}).follow()
+    assert versions(follower) == (1, [])
+    assert problems(follower) == {"version 2": "version 2 is broken"}
+
+
+def test_a_registry_that_is_away_leaves_what_is_loaded() -> None:
+    registry = Registry({"champion": 1, "challenger": 2})
+    follower = registry.follow()
+    registry.unreachable = True
+    follower.look()
+    assert versions(follower) == (1, [2])
+    assert problems(follower) == {"registry": "the registry is away"}
+    registry.unreachable = False
+    follower.look()
+    assert problems(follower) == {}
+
+
+def test_newer_memory_reaches_all_loaded_models_at_once() -> None:
+    registry = Registry({"champion": 1, "challenger": 2})
+    follower = registry.follow()
+    registry.builder = FeatureBuilder(tiny.build)
+    follower.look()
+    assert follower.now.champion is not None
+    assert follower.now.champion.features is not registry.builder, "it is not looked for at every look"
+    registry.time = 16
+    follower.look()
+    assert {id(model.features) for model in follower.now.loaded} == {id(registry.builder)}
+    assert registry.loads == [1, 2]
+
+
+def test_memory_that_cannot_be_read_leaves_the_one_before() -> None:
+    registry = Registry({"champion": 1})
+    follower = registry.follow()
+    before, registry.builder, registry.time = registry.builder, None, 16  # type: ignore[assignment]
+    follower.look()
+    assert follower.now.champion is not None
+    assert follower.now.champion.features is before
+    assert problems(follower) == {"memory": "the memory is away"}
+
+
+def test_a_server_that_cannot_build_features_does_not_start() -> None:
+    with pytest.raises(RegistryError, match="memory is away"):
+        Registry(builder=None).follow()  # type: ignore[arg-type]

@@ -1,0 +1,195 @@
+"""A server on the project's own registry and memory datasets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.unit.registry import small
+from tests.unit.serving.tiny import until
+from workbench.data.tables import Origin, Tables
+from workbench.errors import ConfigError, DatasetNotFound, ServingError
+from workbench.project import Project, open_project
+from workbench.registry.promotion import promote, rollback
+from workbench.serving import start
+from workbench.serving.registered import RegisteredModels, feature_builder
+from workbench.serving.settings import MemoryVersion, Settings
+from workbench.tracking import reports
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+HELPERS = """
+
+from workbench.data.features import MemorySpec
+
+MEMORY = {"ages": MemorySpec("colour", ("age",), pd.Timedelta("2D"))}
+REQUEST = {"size": "number", "colour": "category"}
+
+
+def build(rows, memory, asked_at):
+    found = memory["ages"].lookup(rows["colour"], asked_at) if memory else {"age": float("nan")}
+    return rows.assign(age=found["age"])[["size", "age", "colour"]]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _helpers_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every project's helpers are called ``helpers``: forget those of the test before."""
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    sys.modules.pop("helpers", None)
+    yield
+    sys.modules.pop("helpers", None)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project whose helpers build what the small model wants."""
+    made = small.small_project(tmp_path / "project")
+    with (made.helpers / "helpers.py").open("a") as file:
+        file.write(HELPERS)
+    return made
+
+
+@pytest.fixture
+def remembering(project: Project) -> Project:
+    """The same, with a memory dataset."""
+    path = project.root / "workbench.toml"
+    path.write_text(path.read_text().replace("[model]\n", '[model]\nmemory = ["ages"]\n'))
+    return open_project(project.root)
+
+
+def write_ages(project: Project, run_id: str, *ages: float, default: bool = True) -> MemoryVersion:
+    days = pd.date_range(NOON, periods=len(ages), freq="D")
+    frame = pd.DataFrame({"colour": "red", "valid_from": days, "age": ages})
+    written = Tables(project.data_uri).write("ages", frame, origin=Origin(run_id, "train", default=default))
+    return MemoryVersion(written.uri, written.version)
+
+
+def publish(project: Project, run_id: str, status: str) -> None:
+    """The report of a run, which makes what it wrote readable if it finished."""
+    manifest = reports.Manifest(
+        run_id=run_id,
+        pipeline_run_id=run_id,
+        project=project.name,
+        phase="train",
+        notebook="train.ipynb",
+        status=status,  # type: ignore[arg-type]
+        started_at=NOON,
+        ended_at=NOON,
+        seconds=1.0,
+    )
+    reports.publish(project.reports, manifest, "{}", "")
+
+
+@pytest.mark.server
+@pytest.mark.practice("P2", "L6")
+def test_promotion_is_the_deployment_and_rollback_undoes_it(project: Project) -> None:
+    run = small.start(project)
+    trained = small.train(run)
+    small.register(run, trained)
+    rows = pd.DataFrame({"size": [0.5, None], "colour": ["red", None]})
+    with start(project) as server:
+        assert server.health().state == "no_champion"
+        promote(project, 1, reason="the first")
+        until(lambda: server.health().champion == 1)
+        first = server.predict(rows)
+        assert first["model_version"].tolist() == [1, 1]
+        assert (
+            first["score"].tolist()
+            == small.positive_scores(
+                small.estimator(), rows.assign(age=float("nan"))[small.FEATURES]
+            ).tolist()
+        )
+        small.register(run, trained)
+        until(lambda: server.health().shadows == (2,))
+        promote(project, 2, reason="the better one")
+        until(lambda: server.predict(rows)["model_version"].tolist() == [2, 2])
+        rollback(project, reason="it was not")
+        until(lambda: server.predict(rows)["model_version"].tolist() == [1, 1])
+        with pytest.raises(ServingError, match="unknown column 'kind'"):
+            server.predict(rows.assign(kind=1))
+    kept = server.log.read(role="champion")
+    assert set(kept["model_version"]) == {1, 2}
+    assert set(kept["run_id"]) == {trained.run_id}
+
+
+@pytest.mark.practice("K1", "P2")
+def test_a_version_that_answers_its_cases_differently_is_not_loaded(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small.start(project)
+    small.register(run)
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    loaded = source.load(1, source.features())
+    assert loaded.request.columns == {"size": "number", "colour": "category"}
+    different = small.estimator().named_steps["boosting"].__class__
+    original = different.predict_proba
+    # Another build of the library, as it were, with other answers.
+    monkeypatch.setattr(different, "predict_proba", lambda self, X: original(self, X)[:, ::-1])
+    with pytest.raises(ServingError, match="answers 8 of its 8 recorded cases differently"):
+        source.load(1, source.features())
+
+
+def test_without_request_the_columns_are_those_of_the_recorded_cases(tmp_path: Path) -> None:
+    project = small.small_project(tmp_path / "plain")
+    small.register(small.start(project))
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    assert source.load(1, source.features()).request.columns == {"size": "number", "colour": "category"}
+
+
+def test_memory_is_what_a_finished_run_published_last(remembering: Project) -> None:
+    source = RegisteredModels(remembering, Settings(str(remembering.root), ""))
+    with pytest.raises(DatasetNotFound, match="ages"):
+        source.features()
+    write_ages(remembering, "a" * 32, 1.0)
+    publish(remembering, "a" * 32, "finished")
+    first = source.features()
+    assert source.features() is first, "nothing is read twice"
+    write_ages(remembering, "b" * 32, 1.0, 2.0)
+    write_ages(remembering, "c" * 32, 3.0, default=False)
+    publish(remembering, "b" * 32, "failed")
+    publish(remembering, "c" * 32, "finished")
+    assert source.features() is first, "a failed run and a nested one publish nothing"
+    write_ages(remembering, "d" * 32, 4.0, 5.0)
+    publish(remembering, "d" * 32, "finished")
+    (memory,) = source.features().memory
+    assert (memory.name, memory.rows) == ("ages", 2)
+    assert memory.newest == datetime(2026, 7, 2, 12, tzinfo=UTC)
+    assert source.features().versions == {"ages": memory.version}
+
+
+def test_pinned_memory_stays_whatever_is_published(remembering: Project) -> None:
+    pinned = write_ages(remembering, "a" * 32, 1.0)
+    write_ages(remembering, "b" * 32, 9.0)
+    publish(remembering, "b" * 32, "finished")
+    features = RegisteredModels(
+        remembering, Settings(str(remembering.root), "", memory={"ages": pinned})
+    ).features()
+    rows = pd.DataFrame({"size": 0.0, "colour": ["red"] * 3 + ["blue"]})
+    asked_at = pd.Series([NOON, NOON - pd.Timedelta("1s"), NOON + pd.Timedelta("3D"), NOON])
+    # Known, not known yet, too old, never heard of.
+    assert features(rows, asked_at)["age"].isna().tolist() == [False, True, True, True]
+    assert features(rows, asked_at)["age"].iloc[0] == 1.0
+
+
+def test_memory_that_is_not_given_or_not_described_is_named(remembering: Project) -> None:
+    with pytest.raises(ConfigError, match="no version of the memory dataset 'ages' was given"):
+        feature_builder(remembering, {})
+    path = remembering.root / "workbench.toml"
+    path.write_text(path.read_text().replace('["ages"]', '["winds"]'))
+    with pytest.raises(ConfigError, match="does not say what the memory dataset 'winds' holds"):
+        feature_builder(open_project(remembering.root), {"winds": MemoryVersion("", 0)})
+
+
+@pytest.mark.parametrize("declared", ["{}", "'size'", "{'size': 'float'}"])
+def test_a_request_that_means_nothing_is_refused(project: Project, declared: str) -> None:
+    small.register(small.start(project))
+    with (project.helpers / "helpers.py").open("a") as file:
+        file.write(f"\nREQUEST = {declared}\n")
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    with pytest.raises(ConfigError, match="helpers:REQUEST"):
+        source.load(1, source.features())

@@ -1,0 +1,57 @@
+"""The model server: a registered model answers over HTTP, and forgets nothing that it answered.
+
+============================  ====================================================================
+:func:`start`                 a server of one's own, as a child process that ends with its owner
+:func:`attach`                the project's live server, if one runs
+:func:`serve_forever`         the command ``workbench serve``
+:class:`Server`               what both return: ``predict``, ``truth``, ``health``, ``log``, ``stop``
+:func:`smoke_test`            the recorded cases of a version, sent as a client would
+:func:`request_latencies`     how long single-row requests take
+:func:`replay`                history sent through a server in time order, labels arriving late
+:class:`PredictionLog`        every answer with its inputs, features, score, version and code
+:func:`inputs`                the raw inputs of a frame that was read from the log
+:func:`features`              its features
+:func:`labelled`              the ground truth that has come in, joined to a read log
+============================  ====================================================================
+
+The server's parts: :mod:`~workbench.serving.app` (HTTP), :mod:`~workbench.serving.request` (what is
+accepted), :mod:`~workbench.serving.answer` (from request to logged answer),
+:mod:`~workbench.serving.models` (loaded versions and what they look up),
+:mod:`~workbench.serving.follow` (the registry's aliases), :mod:`~workbench.serving.shadow`,
+:mod:`~workbench.serving.log`, :mod:`~workbench.serving.truth`, :mod:`~workbench.serving.process`.
+"""
+
+from __future__ import annotations
+
+from workbench.errors import MissingExtra
+from workbench.registry.cases import features, inputs
+
+try:
+    from workbench.serving.client import Server
+    from workbench.serving.health import Health
+    from workbench.serving.log import PredictionLog
+    from workbench.serving.replay import Progress, ReplayResult, replay
+    from workbench.serving.server import attach, serve_forever, start
+    from workbench.serving.smoke import request_latencies, smoke_test
+    from workbench.serving.truth import labelled
+except ModuleNotFoundError as error:
+    if error.name in ("httpx", "msgspec"):
+        raise MissingExtra(error.name, "serve", "the model server") from error
+    raise
+
+__all__ = [
+    "Health",
+    "PredictionLog",
+    "Progress",
+    "ReplayResult",
+    "Server",
+    "attach",
+    "features",
+    "inputs",
+    "labelled",
+    "replay",
+    "request_latencies",
+    "serve_forever",
+    "smoke_test",
+    "start",
+]

@@ -1,0 +1,138 @@
+"""The models of the project's registry, with the project's own features and memory datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from workbench.data.tables import DatasetVersion, Tables
+from workbench.errors import ConfigError, ServingError
+from workbench.project import Project
+from workbench.registry import cases as recorded
+from workbench.serving.health import Memory
+from workbench.serving.models import FeatureBuilder, LoadedModel
+from workbench.serving.request import RequestSchema
+from workbench.serving.settings import MemoryVersion, Settings
+from workbench.tracking import reports
+
+if TYPE_CHECKING:
+    from workbench.data.features import PointInTimeTable
+
+__all__ = ["RegisteredModels", "feature_builder"]
+
+
+class RegisteredModels:
+    """A :class:`~workbench.serving.models.ModelSource` on the registry and the ledger."""
+
+    def __init__(self, project: Project, settings: Settings) -> None:
+        self._project = project
+        self._pinned_memory = settings.memory
+        self._built: tuple[dict[str, MemoryVersion], FeatureBuilder] | None = None
+
+    def alias(self, name: str) -> int | None:
+        from workbench.registry import aliases
+
+        return aliases.current(self._project, name)
+
+    def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
+        """Load a version, and ask it its recorded cases.
+
+        Raises
+        ------
+        UnsafeModel, RegistryError
+            When it cannot be loaded.
+        ServingError
+            When it does not answer as it did when it was validated.
+        """
+        from workbench.registry import loading
+        from workbench.registry.versions import get_version
+
+        found = get_version(self._project, version)
+        estimator = loading.load(found, self._project)
+        cases = loading.recorded_cases(found, self._project)
+        wrong = recorded.wrong_answers(estimator, cases)
+        if len(wrong):
+            raise ServingError(
+                f"{found} answers {len(wrong)} of its {len(cases)} recorded cases differently now"
+            )
+        return LoadedModel(
+            model=found.model,
+            version=found.version,
+            run_id=found.run_id,
+            estimator=estimator,
+            features=features,
+            request=_declared(self._project) or RequestSchema.of(recorded.inputs(cases)),
+        )
+
+    def features(self) -> FeatureBuilder:
+        wanted = self._pinned_memory
+        if wanted is None:
+            wanted = {name: _newest(self._project, name) for name in self._project.config.model.memory}
+        if self._built is None or self._built[0] != wanted:
+            self._built = (dict(wanted), feature_builder(self._project, wanted))
+        return self._built[1]
+
+
+def feature_builder(project: Project, memory: Mapping[str, MemoryVersion]) -> FeatureBuilder:
+    """The project's ``build`` with the given versions of its memory datasets read.
+
+    Beside ``build``, in the same module, stands ``MEMORY``: what each memory dataset holds.
+
+    Raises
+    ------
+    ConfigError
+        When they are not there, or a memory dataset of ``workbench.toml`` is not among ``memory``.
+    """
+    reference = project.config.model.features
+    module = reference.partition(":")[0]
+    build = project.resolve(reference)
+    specs = project.resolve(f"{module}:MEMORY") if project.config.model.memory else {}
+    tables: dict[str, PointInTimeTable] = {}
+    about: list[Memory] = []
+    for name in project.config.model.memory:
+        if name not in specs:
+            raise ConfigError(f"{module}:MEMORY does not say what the memory dataset {name!r} holds")
+        if name not in memory:
+            raise ConfigError(f"no version of the memory dataset {name!r} was given")
+        tables[name], described = _read(project, name, memory[name], specs[name])
+        about.append(described)
+    return FeatureBuilder(build, tables, tuple(about))
+
+
+def _read(project: Project, name: str, version: MemoryVersion, spec: Any) -> tuple[PointInTimeTable, Memory]:
+    import pandas as pd
+
+    from workbench.data.features import PointInTimeTable
+
+    dataset = DatasetVersion(name=name, version=version.version, uri=version.uri, rows=0, content="")
+    frame = Tables(project.data_uri).read(dataset)
+    table = PointInTimeTable.from_frame(
+        name, frame, key=spec.key, values=list(spec.values), max_age=spec.max_age
+    )
+    newest = pd.to_datetime(frame["valid_from"], utc=True).max()
+    return table, Memory(
+        name, version.version, len(frame), None if pd.isna(newest) else newest.to_pydatetime()
+    )
+
+
+def _declared(project: Project) -> RequestSchema | None:
+    """What the project says that a raw row has, in ``REQUEST`` beside its ``build``."""
+    reference = f"{project.config.model.features.partition(':')[0]}:REQUEST"
+    try:
+        columns = project.resolve(reference)
+    except ConfigError:
+        return None
+    return RequestSchema.declared(columns, reference)
+
+
+def _newest(project: Project, name: str) -> MemoryVersion:
+    """The newest version that a finished run wrote for all to read."""
+
+    def published(version: DatasetVersion) -> bool:
+        if not version.origin.default:
+            return False
+        manifest = reports.find(project, version.origin.phase, version.origin.run_id)
+        return manifest is not None and manifest.status == "finished"
+
+    found = Tables(project.data_uri).newest(name, published)
+    return MemoryVersion(found.uri, found.version)

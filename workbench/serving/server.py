@@ -1,0 +1,198 @@
+"""Starting a model server, finding the one that runs, and being one (``workbench serve``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from workbench.errors import ServingError
+from workbench.project import Project
+from workbench.serving import settings as told
+from workbench.serving.child import launch
+from workbench.serving.client import Server
+from workbench.serving.log import PredictionLog
+from workbench.serving.process import NATIVE_THREADS, Ready, log_to_stderr, serve
+
+__all__ = ["DatasetLike", "attach", "serve_forever", "start"]
+
+_START_SECONDS = 60.0
+_WARNING = "\nwarning: whoever reaches this address may predict and send ground truth; there are no keys yet"
+
+
+class DatasetLike(Protocol):
+    """A dataset version, as ``phase.dataset(name)`` gives it."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+def start(
+    project: Project,
+    *,
+    champion: int | None = None,
+    shadows: tuple[int, ...] = (),
+    memory: Mapping[str, DatasetLike | tuple[str, int]] | None = None,
+    log_folder: Path | None = None,
+    simulated: bool = False,
+    models: str = told.REGISTRY,
+    limits: told.Limits | None = None,
+    seconds: float = _START_SECONDS,
+) -> Server:
+    """Start a server of one's own: a child process that ends when we stop it, or when we end.
+
+    Parameters
+    ----------
+    champion, shadows : optional
+        Versions to serve. With neither, the server follows the registry's champion and challenger.
+    memory : optional
+        Versions of the memory datasets by name; by default the newest published ones, followed.
+    log_folder : Path, optional
+        Where the prediction log goes; by default the project's live log.
+    simulated : bool
+        For a replay: every request has to carry the time at which it is asked.
+    models : str
+        Where models come from, ``module:callable``; by default the registry.
+    limits : Limits, optional
+        Bounds on requests and queues.
+    seconds : float
+        How long it may take to be ready.
+
+    Raises
+    ------
+    ServingError
+        When it does not become ready; with the last lines of its log.
+    """
+    if simulated and log_folder is None:
+        raise ServingError("a replay's answers do not belong into the live log; give log_folder")
+    wanted = told.Settings(
+        project=str(project.root),
+        log_folder=str((log_folder or project.state / told.LIVE_LOG).resolve()),
+        champion=champion,
+        shadows=tuple(shadows),
+        memory=None if memory is None else {name: _memory_version(given) for name, given in memory.items()},
+        simulated=simulated,
+        models=models,
+        limits=limits or (told.REPLAY_LIMITS if simulated else told.Limits()),
+    )
+    child, ready = launch(wanted, seconds)
+    return Server(ready.url, ready.pid, Path(ready.log_folder), ready.log_name, child)
+
+
+def attach(project: Project) -> Server | None:
+    """The project's live server (``workbench serve``), if one answers.
+
+    A state file that a killed server left behind is recognised and removed.
+    """
+    place = _announcement(project)
+    running = _announced(place)
+    if running is None:
+        return None
+    server = Server(running.url, running.pid, project.state / told.LIVE_LOG, "")
+    try:
+        health = server.health()
+    except ServingError:
+        health = None
+    if health is not None and health.pid == running.pid and health.project == str(project.root):
+        server.log, server.log_name = PredictionLog(Path(health.log.folder)), health.log.name
+        return server
+    server.stop()
+    if not _alive(running.pid) and _announced(place) == running:
+        place.unlink(missing_ok=True)
+    return None
+
+
+def serve_forever(
+    project: Project, host: str = "127.0.0.1", port: int = 5010, *, models: str = told.REGISTRY
+) -> None:
+    """Serve the project's champion until SIGTERM or Ctrl-C (``workbench serve``).
+
+    ``models`` is as for :func:`start`.
+
+    Raises
+    ------
+    ServingError
+        When one runs already, or the address cannot be had.
+    """
+    running = attach(project)
+    if running is not None:
+        with running:
+            raise ServingError(
+                f"a server of this project runs already at {running.url} (process {running.pid})"
+            )
+    log_to_stderr()
+    for name, value in NATIVE_THREADS.items():
+        os.environ.setdefault(name, value)
+    place = _announcement(project)
+
+    def tell(ready: Ready) -> None:
+        draft = place.with_suffix(f".{ready.pid}")
+        draft.write_bytes(msgspec.json.encode(_Running(ready.pid, ready.url)))
+        draft.replace(place)
+        print(_welcome(project, ready, host), flush=True)
+
+    settings = told.Settings(
+        project=str(project.root),
+        log_folder=str(project.state / told.LIVE_LOG),
+        host=host,
+        port=port,
+        models=models,
+    )
+    try:
+        serve(project, settings, tell)
+    finally:
+        if (announced := _announced(place)) is not None and announced.pid == os.getpid():
+            place.unlink(missing_ok=True)
+    print("stopped; every answer is in the prediction log", flush=True)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """The live server's state file, ``.workbench/server.json``."""
+
+    pid: int
+    url: str
+
+
+def _announcement(project: Project) -> Path:
+    return project.state / "server.json"
+
+
+def _announced(place: Path) -> _Running | None:
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=_Running)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _welcome(project: Project, ready: Ready, host: str) -> str:
+    model = project.config.model.name
+    return (
+        f"{model} answers at {ready.url} (Ctrl-C stops it; predictions are logged in {ready.log_folder})\n"
+        f"  curl {ready.url}/health\n"
+        f"  curl -H 'Content-Type: application/json' {ready.url}/invocations "
+        f"-d '{ready.example}'{_WARNING if host not in told.LOOPBACK else ''}"
+    )
+
+
+def _memory_version(given: DatasetLike | tuple[str, int]) -> told.MemoryVersion:
+    if isinstance(given, tuple):
+        return told.MemoryVersion(*given)
+    return told.MemoryVersion(given.uri, given.version)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
