@@ -1,0 +1,1 @@
+"""Does a project keep its own rules, and which practices do its tests show?"""
