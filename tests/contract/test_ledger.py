@@ -134,5 +134,6 @@ def test_racing_promoters_leave_one_line_of_succession(two: Project) -> None:
     assert "nothing was changed" in found[3 - winner]["first"]
     assert _is_one_line(entries)
     assert len(entries) == 1 + sum(told["moved"] + told["promoted"] for told in found.values())
-    assert all(told["moved"] and told["promoted"] for told in found.values())
+    # Who gets how many turns is the database's to say; that both kinds went on is not.
+    assert all(sum(told[kind] for told in found.values()) for kind in ("moved", "promoted"))
     assert aliases.current(two, "champion") == entries[-1].to_version == _mlflow_champion(two)

@@ -36,6 +36,8 @@ def test_an_interrupted_run_stops_cleanly_and_says_what_is_kept(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what runs in its background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (marker.exists() and marker.read_text()):  # the cell runs
         assert process.poll() is None

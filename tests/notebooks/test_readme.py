@@ -70,7 +70,7 @@ def test_every_command_in_readme_works(flights_run: FlightsRun, repository_root:
 
 
 def _answers(call: list[str], path: str, root: Path) -> None:
-    """The server answers on a free port and ends when it is interrupted."""
+    """The server answers on a free port and ends when it is told to."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     if "--port" in call:
@@ -90,5 +90,5 @@ def _answers(call: list[str], path: str, root: Path) -> None:
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 continue
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=60)
