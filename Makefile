@@ -28,7 +28,7 @@ test: install ## run the tests
 ifdef ARGS
 	@$(BIN)/pytest -q $(ARGS)
 else
-	@$(BIN)/pytest -q -n 2 --durations=10 tests/unit tests/contract tests/faults
+	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 tests/unit tests/contract tests/faults
 	@$(BIN)/pytest -q --durations=10 tests/notebooks tests/browser
 endif
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,27 @@ REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", MPLBACKEND="Agg")
 os.environ.pop("WORKBENCH_PROJECT", None)
+# What a shell in the background or nohup has ignored would be ignored by all that tests start and signal.
+for _number, _usual in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _usual)
+# Agents of the tests' own, which two processes of pytest share.
+OWN_AGENTS = "WORKBENCH_AGENT_DIR" not in os.environ
+os.environ.setdefault("WORKBENCH_AGENT_DIR", tempfile.mkdtemp(prefix="wb-tests-", dir="/tmp"))
+
+
+def pytest_unconfigure() -> None:
+    if OWN_AGENTS:
+        from workbench.execution.agent import client
+
+        folder = Path(os.environ["WORKBENCH_AGENT_DIR"])
+        for place in client.running(folder):
+            client.ask(place, "stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

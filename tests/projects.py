@@ -81,10 +81,12 @@ def migrated_stores() -> Path:
     return folder / ".workbench"
 
 
-def write_notebook(path: Path, cells: list[str], parameters: str | None = None) -> None:
+def write_notebook(
+    path: Path, cells: list[str], parameters: str | None = None, *, kernel: str = "python3"
+) -> None:
     """A notebook with these code cells, after a title and (if given) a parameters cell."""
     notebook = new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        metadata={"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}}
     )
     notebook.cells.append(new_markdown_cell(f"# {path.stem}"))
     if parameters is not None:

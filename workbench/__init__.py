@@ -10,22 +10,33 @@ In a notebook::
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as _version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
-from workbench.project import Project, open_project
 
 if TYPE_CHECKING:
+    from workbench.project import Project, open_project
     from workbench.tracking.phase import Phase
+
+    __version__: str
 
 __all__ = ["Project", "WorkbenchError", "__version__", "open_project", "phase"]
 
-try:
-    __version__ = _version("mlops-workbench")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0"
+
+def __getattr__(name: str) -> Any:
+    """The rest of the API, imported when it is first asked for: a command line waits for every import."""
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("mlops-workbench")
+        except PackageNotFoundError:  # a source tree that was never installed
+            return "0"
+    if name in ("Project", "open_project"):
+        from workbench import project
+
+        return getattr(project, name)
+    raise AttributeError(f"module 'workbench' has no attribute {name!r}")
 
 
 def phase(name: str) -> Phase:

@@ -17,7 +17,8 @@
     │   ├── NotebookError        the notebook cannot be read, or is no notebook
     │   ├── PhaseFailed          a cell raised, or the notebook stopped early
     │   ├── KernelDied           the kernel went away while the notebook ran
-    │   └── RunInterrupted       Ctrl-C, or a request to end
+    │   ├── RunInterrupted       Ctrl-C, or a request to end
+    │   └── AgentUnavailable     no warm process can be had, and why
     ├── RegistryError            about model versions and their aliases
     │   ├── UnsafeModel          a model file that will not be loaded, and why
     │   ├── AliasMoved           somebody else moved the alias in the meantime
@@ -34,6 +35,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AgentUnavailable",
     "AliasMoved",
     "CheckFailed",
     "ConfigError",
@@ -167,6 +169,10 @@ class KernelDied(RunError):
 
 class RunInterrupted(RunError):
     """The run was ended from outside (Ctrl-C or a signal)."""
+
+
+class AgentUnavailable(RunError):
+    """No process can be forked from an agent; the message says why."""
 
 
 class RegistryError(WorkbenchError):

@@ -7,21 +7,22 @@ A project is a folder with a ``workbench.toml``. Its state (stores, reports, dra
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from workbench.errors import ConfigError, ProjectNotFound, UnknownName
+from workbench.locate import CONFIG_NAME, find_root, starting_folder
 
 __all__ = [
     "CONFIG_NAME",
     "Config",
+    "ExecutionConfig",
     "GatesConfig",
     "ModelConfig",
     "MonitoringConfig",
@@ -33,8 +34,8 @@ __all__ = [
     "open_project",
 ]
 
-CONFIG_NAME = "workbench.toml"
 _NAME = r"^[a-z][a-z0-9_-]*$"
+_MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 _REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 
 
@@ -131,6 +132,12 @@ class RetrainingConfig(_Section):
     action: Literal["propose", "promote"] = "promote"
 
 
+class ExecutionConfig(_Section):
+    """How notebooks are run; ``preload`` is what the agent imports ahead (None: its own list)."""
+
+    preload: tuple[Annotated[str, Field(pattern=_MODULE)], ...] | None = None
+
+
 class StoresConfig(_Section):
     """Where state lies; empty means inside ``.workbench/``."""
 
@@ -150,6 +157,7 @@ class Config(_Section):
     gates: GatesConfig = GatesConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     stores: StoresConfig = StoresConfig()
 
     @field_validator("phases")
@@ -251,15 +259,13 @@ def open_project(start: Path | str | None = None) -> Project:
     ConfigError
         The file cannot be read as TOML, or a key is wrong; file, line and key are named.
     """
-    if start is None and (given := os.environ.get("WORKBENCH_PROJECT")):
-        start = given
-    here = Path(start or ".").resolve()
-    for folder in (here, *here.parents):
-        if (folder / CONFIG_NAME).is_file():
-            return Project(folder, _read(folder / CONFIG_NAME))
-    raise ProjectNotFound(
-        f"no {CONFIG_NAME} in {here} or above; go to a project's folder, or make one: workbench init NAME"
-    )
+    here = Path(start).resolve() if start else starting_folder()
+    root = find_root(here)
+    if root is None:
+        raise ProjectNotFound(
+            f"no {CONFIG_NAME} in {here} or above; go to a project's folder, or make one: workbench init NAME"
+        )
+    return Project(root, _read(root / CONFIG_NAME))
 
 
 def _read(path: Path) -> Config:

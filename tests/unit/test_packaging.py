@@ -174,7 +174,10 @@ def test_the_wheel_carries_package_and_template(repository_root: Path, wheel: Pa
     assert "workbench/py.typed" in ours
     assert ours <= names
     top = {name.split("/")[0] for name in names}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"workbench"}
+    assert {name for name in top if not name.endswith((".dist-info", ".data"))} == {"workbench"}
+    data = f"{wheel.name.removesuffix('-py3-none-any.whl')}.data/data"
+    assert f"{data}/share/jupyter/kernels/workbench/kernel.json" in names
+    assert f"{data}/etc/jupyter/jupyter_server_config.d/workbench.json" in names
     assert [name for name in names if "__pycache__" in name or ".ipynb_checkpoints" in name] == []
 
 

@@ -1,96 +1,30 @@
-"""The command line: one module per command group, imported when its command is called.
+"""The command ``workbench``: done by a process that has imported everything already, where there is one.
 
-Exit status: 0 done, 1 failed, 2 wrong usage.
+What a person types starts here, in as little as Python allows: ask the agent for a process, hand it our
+terminal, and pass its signals and its exit status on. Where no agent runs, the command (in
+:mod:`workbench.cli.commands`) is imported and run right here: slower, and otherwise the same.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-import signal
 import sys
-from types import FrameType
-
-import click
-
-from workbench.errors import WorkbenchError
 
 __all__ = ["main"]
 
-# Command -> the module below this package that holds it, and its line in --help: so that showing
-# help imports no command, and a command imports only itself.
-_COMMANDS = {
-    "init": ("init", "Make a project in a new folder."),
-    "run": ("run", "Run phases, or all of them, and keep a report of each."),
-    "status": ("status", "Show the newest report of each phase, and the served version."),
-    "runs": ("status", "List runs, newest first."),
-    "models": ("models", "List the versions of the registered model."),
-    "promote": ("models", "Make a version the champion."),
-    "rollback": ("models", "Put the champion before back in front."),
-    "ledger": ("models", "Show who moved which alias, when and why."),
-    "serve": ("serve", "Serve the champion over HTTP on this machine."),
-    "site": ("site", "Write the index page of all reports."),
-    "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),
-}
+#: These will run notebooks, so that an agent is worth starting while they import what they need.
+_STARTERS = ("run",)
+#: These are about the agent itself; without a command there is nothing to import.
+_ALONE = ("agent", "doctor", "")
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"workbench.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        from workbench.errors import UnknownName
-
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(str(UnknownName("command", args[0], _COMMANDS)))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-@click.group(
-    cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Examples:  workbench run    workbench run train -p learning_rate=0.05    workbench status",
-)
-@click.version_option(package_name="mlops-workbench", message="workbench %(version)s")
-def _group() -> None:
-    """Run notebooks as versioned reports; gate, register, serve, watch and retrain what they make."""
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Entry point of the command ``workbench``."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        # click hands an exit status back instead of raising it when it is not standalone.
-        status = _group.main(arguments, prog_name="workbench", standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else 0)
-    except WorkbenchError as error:
-        click.secho(f"workbench: {error.message}", fg="red", err=True)
-        if error.details:
-            click.echo(error.details, err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.secho("workbench: interrupted", fg="red", err=True)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of our output (such as head) has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    first = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    if sys.platform == "linux" and os.environ.get("WORKBENCH_AGENT") != "0" and first not in _ALONE:
+        from workbench.cli import forward
+
+        forward.through_agent(start=first in _STARTERS)
+    from workbench.cli import commands
+
+    commands.main()

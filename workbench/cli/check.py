@@ -42,11 +42,12 @@ def _project(as_json: bool) -> bool:
         checks = [asdict(item) for item in results]
         print_json({"status": "failed" if failed else "passed", "checks": checks})
     else:
-        _print_results(results)
+        print_results(results)
     return failed
 
 
-def _print_results(results: list[CheckResult]) -> None:
+def print_results(results: list[CheckResult]) -> None:
+    """A line for each check, and one below it for each finding."""
     for item in results:
         note = f" ({item.note})" if item.note else ""
         _print_line(item.status, f"{item.check:<21} {item.about}{note}")

@@ -29,7 +29,12 @@ def init(folder: Path, template: str) -> None:
     shutil.copytree(source / "notebooks", folder / "notebooks", ignore=_LEFT_OUT, dirs_exist_ok=True)
     shutil.copyfile(source / CONFIG_NAME, folder / CONFIG_NAME)
     (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
-    click.echo(f"made {folder} from template {template}\nnext: cd {folder} && workbench run")
+    from workbench.execution import kernelspec
+
+    click.echo(f"made {folder} from template {template}")
+    if not kernelspec.ensure():
+        click.echo("Jupyter's kernels cannot be added to here, so notebooks start as usual: workbench doctor")
+    click.echo(f"next: cd {folder} && workbench run")
 
 
 def _templates() -> dict[str, Path]:

@@ -101,7 +101,8 @@ def _execute(
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     output = context.folder / reports.NOTEBOOK
-    cells = len(nbformat.read(path, as_version=4).cells)
+    notebook = nbformat.read(path, as_version=4)
+    cells = len(notebook.cells)
     progress.phase_started(context.phase, cells)
     error: RunError | None = None
     try:
@@ -110,6 +111,7 @@ def _execute(
             str(output),
             parameters=dict(parameters),
             engine_name=engine.NAME,
+            kernel_name=engine.kernel_for(notebook),
             progress_bar=False,
             cwd=str(path.parent),
             kernel_env=_kernel_environment(project, context, context_file),
@@ -134,9 +136,6 @@ def _execute(
 def _kernel_environment(project: Project, context: contexts.RunContext, context_file: Path) -> dict[str, str]:
     experiment = store.experiment_id(project, draft=context.draft)
     return {
-        # OpenMP's threads otherwise spin while they wait for each other: on a busy machine a fit then takes
-        # many times as long.
-        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         **store.environment(project, context.run_id, experiment),
         contexts.CONTEXT_VARIABLE: str(context_file),

@@ -8,13 +8,18 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
-from workbench.errors import ServingError
-from workbench.serving.process import NATIVE_THREADS, Ready
+from workbench.errors import AgentUnavailable, ServingError
+from workbench.execution.agent import client
+from workbench.execution.agent.identity import NoPlace, identify
+from workbench.execution.agent.request import Request, inherited
+from workbench.serving.process import Ready
 from workbench.serving.settings import Settings
 
 __all__ = ["Child", "launch"]
@@ -29,17 +34,17 @@ _LOOK_SECONDS = 0.2
 class Child:
     """A running server process, its standard error's file, and how long it may take to stop."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | client.Process
+    requests: BinaryIO
+    answers: BinaryIO
     output: Path
     stop_seconds: float
 
     def end(self) -> None:
         """Ask it to stop by closing its standard input; make it stop when it does not in time."""
-        streams = (self.process.stdin, self.process.stdout)
-        with contextlib.suppress(BrokenPipeError):
-            for stream in streams:
-                if stream is not None:
-                    stream.close()
+        for stream in (self.requests, self.answers):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
         try:
             self.process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
@@ -56,8 +61,7 @@ class Child:
 
     def first_line(self, seconds: float) -> bytes | None:
         """The first line of its standard output; empty when it ended before, none when time is up."""
-        assert self.process.stdout is not None
-        source = self.process.stdout.fileno()
+        source = self.answers.fileno()
         end = time.monotonic() + seconds
         line = b""
         while not line.endswith(b"\n") and time.monotonic() < end:
@@ -81,24 +85,18 @@ def launch(settings: Settings, seconds: float) -> tuple[Child, Ready]:
     folder = Path(settings.log_folder)
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / f"server-{os.getpid()}-{time.time_ns()}.log"
-    with output.open("wb") as errors:
-        process = subprocess.Popen(
-            # -P: a file in the project's folder must not stand in for a module.
-            [sys.executable, "-P", "-m", "workbench.serving"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=settings.project,
-            env={**os.environ, **NATIVE_THREADS, "MLFLOW_DISABLE_TELEMETRY": "true"},
-            # Interrupting a notebook's cell must not interrupt the server.
-            start_new_session=True,
-        )
-    child = Child(process, output, settings.limits.stop_seconds + _STOP_SECONDS)
+    stop_seconds = settings.limits.stop_seconds + _STOP_SECONDS
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    reading, writing = os.pipe()
+    answering, told = os.pipe()
+    with output.open("wb") as errors, os.fdopen(reading, "rb") as asked, os.fdopen(told, "wb") as answer:
+        files = (asked.fileno(), answer.fileno(), errors.fileno())
+        process = _start(settings.project, environment, files, stop_seconds)
+    child = Child(process, os.fdopen(writing, "wb"), os.fdopen(answering, "rb"), output, stop_seconds)
     try:
-        assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended at once: its log says why
-            process.stdin.write(msgspec.json.encode(settings) + b"\n")
-            process.stdin.flush()
+            child.requests.write(msgspec.json.encode(settings) + b"\n")
+            child.requests.flush()
         line = child.first_line(seconds)
     except BaseException:
         process.kill()
@@ -124,4 +122,32 @@ def launch(settings: Settings, seconds: float) -> tuple[Child, Ready]:
         )
     raise ServingError(
         f"the model server did not start: {why}", details=child.last_lines() if output.exists() else ""
+    )
+
+
+def _start(
+    folder: str, environment: Mapping[str, str], files: tuple[int, int, int], grace: float
+) -> subprocess.Popen[bytes] | client.Process:
+    """The process: from the agent if one runs, which spares it its imports."""
+    if not client.why_not(environment):
+        request = Request(
+            command=("workbench.serving",),
+            folder=folder,
+            environment=environment,
+            inherited=inherited(),
+            name="wb-server",
+            grace=grace,
+        )
+        with contextlib.suppress(AgentUnavailable, NoPlace):
+            return client.fork(identify(environment, folder), request, files, start=False)
+    return subprocess.Popen(
+        # -P: a file in the project's folder must not stand in for a module.
+        [sys.executable, "-P", "-m", "workbench.serving"],
+        stdin=files[0],
+        stdout=files[1],
+        stderr=files[2],
+        cwd=folder,
+        env=dict(environment),
+        # Interrupting a notebook's cell must not interrupt the server.
+        start_new_session=True,
     )

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from workbench.serving.request import Refused
 
 __all__ = ["Lane"]
@@ -61,6 +63,11 @@ class Lane(Generic[_Task, _Result]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        # The trees' OpenMP threads would fight over the cores with those of other threads and processes.
+        with threadpool_limits(limits=1):
+            self._work_off()
+
+    def _work_off(self) -> None:
         ended = False
         while not ended:
             jobs, ended = self._waiting()

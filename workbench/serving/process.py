@@ -29,10 +29,8 @@ from workbench.serving.settings import Settings, log_name
 if TYPE_CHECKING:
     from workbench.serving.app import Service
 
-__all__ = ["NATIVE_THREADS", "Ready", "log_to_stderr", "main", "serve"]
+__all__ = ["Ready", "log_to_stderr", "main", "serve"]
 
-#: The trees' OpenMP threads would fight over the cores.
-NATIVE_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _OWNER_SECONDS = 1.0
 
 

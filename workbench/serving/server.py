@@ -16,7 +16,7 @@ from workbench.serving import settings as told
 from workbench.serving.child import launch
 from workbench.serving.client import Server
 from workbench.serving.log import PredictionLog
-from workbench.serving.process import NATIVE_THREADS, Ready, log_to_stderr, serve
+from workbench.serving.process import Ready, log_to_stderr, serve
 
 __all__ = ["DatasetLike", "attach", "serve_forever", "start"]
 
@@ -128,8 +128,6 @@ def serve_forever(
                 f"a server of this project runs already at {running.url} (process {running.pid})"
             )
     log_to_stderr()
-    for name, value in NATIVE_THREADS.items():
-        os.environ.setdefault(name, value)
     place = _announcement(project)
 
     def tell(ready: Ready) -> None:

@@ -8,14 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
 
 from workbench.serving.health import Counts
 from workbench.serving.log import Batch, LogWriter
 from workbench.serving.models import LoadedModel
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Shadows"]
 
@@ -73,6 +71,10 @@ class Shadows:
         )
 
     def _work(self) -> None:
+        with threadpool_limits(limits=1):  # see Lane
+            self._work_off()
+
+    def _work_off(self) -> None:
         while (job := self._queue.get()) is not None:
             with self._lock:
                 self._waiting_rows -= len(job.batch.prediction_ids)

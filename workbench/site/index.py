@@ -22,7 +22,7 @@ from workbench.tracking.reports import Manifest
 __all__ = ["INDEX", "build_index"]
 
 INDEX = "index.html"
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = environment(Path(__file__).parent / "templates").get_template("index.html.j2")
 _SHOWN_PER_PHASE = 20
 _WAIT_SECONDS = 60
 
@@ -104,8 +104,7 @@ def _page(project: Project) -> str:
     histories = _histories(project)
     entries = [entry for history in histories for entry in history.entries]
     newest = _newest(entry.manifest for entry in entries)
-    template = environment(_TEMPLATES).get_template("index.html.j2")
-    return template.render(
+    return _TEMPLATE.render(
         title=f"{project.name} · reports",
         project=project.config.project,
         objective=project.config.objective,

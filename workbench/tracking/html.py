@@ -20,6 +20,8 @@ from workbench.tracking.reports import Manifest
 
 __all__ = ["Limits", "render"]
 
+_TEMPLATE = environment().get_template("report.html.j2")
+
 
 def render(
     notebook: NotebookNode,
@@ -51,8 +53,7 @@ def render(
     """
     heading, cells = _heading(read_cells(notebook, limits or Limits(), manifest.status))
     broken = next((cell for cell in cells if cell.state in {"failed", "stopped"}), None)
-    template = environment().get_template("report.html.j2")
-    return template.render(
+    return _TEMPLATE.render(
         title=title,
         heading=heading or title,
         facts=manifest,

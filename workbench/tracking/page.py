@@ -44,6 +44,7 @@ def environment(templates: Path | None = None) -> Environment:
     )
     jinja.filters.update(duration=duration, moment=moment, short=short)
     jinja.globals.update(policy=CONTENT_SECURITY_POLICY, stylesheet=Markup(stylesheet()))
+    jinja.get_template("page.html.j2")  # compiled here and kept, as those that extend it are
     return jinja
 
 

@@ -1,0 +1,21 @@
+"""Where a project is: the one question that must cost nothing to ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["CONFIG_NAME", "find_root", "starting_folder"]
+
+CONFIG_NAME = "workbench.toml"
+
+
+def starting_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the search begins: ``WORKBENCH_PROJECT`` (set for kernels), or else the current folder."""
+    return Path(environment.get("WORKBENCH_PROJECT") or ".").resolve()
+
+
+def find_root(start: Path) -> Path | None:
+    """The folder with a ``workbench.toml`` that ``start`` is or lies in; None when there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / CONFIG_NAME).is_file()), None)
