@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -60,9 +60,8 @@ class Lab:
 
     def open(self, page: Page, notebook: str) -> LabNotebook:
         """Open a notebook and wait until its kernel can take a cell."""
-        page.goto(f"{self.address}/lab/tree/{notebook}?token={self.token}", timeout=_WAIT_MS)
-        page.wait_for_function(_KERNEL_READY, timeout=_WAIT_MS)
-        return LabNotebook(page)
+        page.goto(f"{self.address}/lab/tree/{notebook}?reset&token={self.token}", timeout=_WAIT_MS)
+        return LabNotebook(page).wait_for_kernel()
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,11 @@ class LabNotebook:
     """The notebook that is open in a page."""
 
     page: Page
+
+    def wait_for_kernel(self) -> Self:
+        """Wait until its kernel can take a cell."""
+        self.page.wait_for_function(_KERNEL_READY, timeout=_WAIT_MS, polling=20)
+        return self
 
     def run_all(self) -> list[dict[str, Any]]:
         """Run all cells by the command behind the menu; their outputs once all have run, or one failed."""
