@@ -1,25 +1,45 @@
-"""``make bench``: measure what the README states. ``make bench ARGS="html --repeats 10"`` for a part."""
+"""``make bench``: measure what the README states. ``make bench ARGS="html --repeats 10"`` for a part,
+``make bench ARGS="execution --only ready,memory"`` for a part of a part.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import sys
 
-from tests.benchmarks import html, lifecycle
+from tests.benchmarks import execution, html, lifecycle
 from workbench.project import open_project
+
+_PARTS = ("lifecycle", "html", "execution")
+_REPEATS = {"lifecycle": 3, "html": 3, "execution": 10}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["lifecycle", "html", "all"], default="all")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("part", nargs="?", choices=[*_PARTS, "all"], default="all")
+    parser.add_argument("--repeats", type=int, help="default: 3, and 10 for execution")
+    parser.add_argument("--only", default="", help=f"of execution: {', '.join(execution.MEASURES)}")
     chosen = parser.parse_args()
+    only = [name for name in chosen.only.split(",") if name]
+    if unknown := set(only) - set(execution.MEASURES):
+        parser.error(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(execution.MEASURES)}")
+    if only and chosen.part != "execution":
+        parser.error("--only is for: execution")
+    if chosen.repeats is not None and chosen.repeats < 1:
+        parser.error("--repeats: 1 or more")
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    if chosen.part in ("lifecycle", "all"):
-        lifecycle.main(chosen.repeats)
-    if chosen.part in ("html", "all"):
-        html.main(chosen.repeats, open_project().reports)
+    if sys.dont_write_bytecode:
+        print("PYTHONDONTWRITEBYTECODE is set: imports may take two to three times as long as they need to")
+    parts = _PARTS if chosen.part == "all" else (chosen.part,)
+    repeats = {part: chosen.repeats or _REPEATS[part] for part in parts}
+    if "lifecycle" in parts:
+        lifecycle.main(repeats["lifecycle"])
+    if "html" in parts:
+        html.main(repeats["html"], open_project().reports)
+    if "execution" in parts:
+        execution.main(repeats["execution"], only)
 
 
 main()

@@ -59,6 +59,7 @@ def _sample(pid: int, peak: list[int], ended: threading.Event) -> None:
         peak[0] = max(peak[0], total)
 
 
-def spread(values: Sequence[float], unit: str = "s") -> str:
+def spread(values: Sequence[float], unit: str = "s", digits: int = 1) -> str:
     """Median, and the lowest and highest of all repeats."""
-    return f"{statistics.median(values):.1f} {unit} ({min(values):.1f}–{max(values):.1f})"
+    middle, lowest, highest = (f"{way(values):.{digits}f}" for way in (statistics.median, min, max))
+    return f"{middle} {unit}".rstrip() + f" ({lowest}–{highest})"
