@@ -375,9 +375,10 @@ def test_a_server_that_dies_while_it_starts_shows_its_last_words(project: Projec
 
 
 def test_a_server_that_takes_too_long_is_ended(project: Project) -> None:
+    (project.helpers / "endless.py").write_text("import time\n\ntime.sleep(600)")
     before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(ServingError, match=r"not ready within 0\.2 s"):
-        start(project, champion=1, models=SOURCE, seconds=0.2)
+        start(project, champion=1, models="endless:Source", seconds=0.2)
     assert {child.pid for child in psutil.Process().children()} <= before
 
 
