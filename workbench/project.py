@@ -1,4 +1,4 @@
-"""``workbench.toml`` as frozen models, and the handle that everything else takes.
+"""The handle of a project, which everything else takes.
 
 A project is a folder with a ``workbench.toml``. Its state (stores, reports, drafts) lies in
 ``.workbench/`` beside that file unless ``[stores]`` points elsewhere.
@@ -7,167 +7,16 @@ A project is a folder with a ``workbench.toml``. Its state (stores, reports, dra
 from __future__ import annotations
 
 import importlib
-import re
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
+from workbench.config import Config, ModelConfig, ObjectiveConfig, PhaseConfig, SourceConfig, read_config
 from workbench.errors import ConfigError, ProjectNotFound, UnknownName
 from workbench.locate import CONFIG_NAME, find_root, starting_folder
 
-__all__ = [
-    "CONFIG_NAME",
-    "Config",
-    "ExecutionConfig",
-    "GatesConfig",
-    "ModelConfig",
-    "MonitoringConfig",
-    "ObjectiveConfig",
-    "PhaseConfig",
-    "Project",
-    "RetrainingConfig",
-    "SourceConfig",
-    "open_project",
-]
-
-_NAME = r"^[a-z][a-z0-9_-]*$"
-_MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
-_REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProjectConfig(_Section):
-    """Who owns the project and what it is for (governance: shown, checked, on the model card)."""
-
-    name: str = Field(pattern=_NAME)
-    title: str = ""
-    owner: str = ""
-    intended_use: str = ""
-    risk: str = ""
-    retention: str = ""
-    helpers: str = "notebooks"
-
-
-class ObjectiveConfig(_Section):
-    """What is predicted, and the one metric that decides."""
-
-    task: Literal["binary"] = "binary"
-    target: str
-    time: str
-    primary_metric: str = "roc_auc"
-    metric_in_words: str = ""
-
-
-class ModelConfig(_Section):
-    """The registered model and how a raw row becomes its input."""
-
-    name: str = Field(pattern=_NAME)
-    features: str = Field(pattern=_REFERENCE)
-    memory: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    trusted_types: tuple[str, ...] = ()
-
-
-class FreshnessConfig(_Section):
-    """How new the newest row of a source has to be: by age, or up to a fixed date."""
-
-    column: str
-    until: str = ""
-    max_age: str = ""
-
-
-class SourceConfig(_Section):
-    """An external source; one without a check is refused."""
-
-    load: str = Field(pattern=_REFERENCE)
-    check: str = Field(pattern=_REFERENCE)
-    key: tuple[str, ...] = Field(min_length=1)
-    description: str = ""
-    freshness: FreshnessConfig | None = None
-
-
-class PhaseConfig(_Section):
-    """A named notebook and the phases that must have run before it."""
-
-    notebook: str
-    needs: tuple[str, ...] = ()
-
-
-class GatesConfig(_Section):
-    """Thresholds that a candidate is held against."""
-
-    minimum_primary: float = 0.5
-    minimum_effect: float = 0.0
-    bootstrap_rounds: int = Field(default=1000, ge=100)
-    minimum_rows: int = Field(default=1000, ge=1)
-    slice_tolerance: float = 0.1
-    fairness_gap: float = 0.1
-    calibration_error: float = 0.1
-    latency_ms: float = 100.0
-    size_mb: float = 50.0
-
-
-class MonitoringConfig(_Section):
-    """When a window of predictions is worth a word."""
-
-    window: Literal["day", "week", "month"] = "month"
-    drift_share: float = 0.5
-    performance_drop: float = 0.03
-    minimum_labels: int = 500
-
-
-class RetrainingConfig(_Section):
-    """The retraining policy: what starts it, on which data, and what may follow."""
-
-    trigger: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
-    windows_in_a_row: int = Field(default=1, ge=1)
-    training_days: int = Field(default=180, ge=1)
-    action: Literal["propose", "promote"] = "promote"
-
-
-class ExecutionConfig(_Section):
-    """How notebooks are run; ``preload`` is what the agent imports ahead (None: its own list)."""
-
-    preload: tuple[Annotated[str, Field(pattern=_MODULE)], ...] | None = None
-
-
-class StoresConfig(_Section):
-    """Where state lies; empty means inside ``.workbench/``."""
-
-    tracking: str = ""
-    data: str = ""
-    database: str = ""
-
-
-class Config(_Section):
-    """The whole of ``workbench.toml``."""
-
-    project: ProjectConfig
-    objective: ObjectiveConfig
-    model: ModelConfig
-    phases: dict[str, PhaseConfig]
-    sources: dict[str, SourceConfig] = {}
-    gates: GatesConfig = GatesConfig()
-    monitoring: MonitoringConfig = MonitoringConfig()
-    retraining: RetrainingConfig = RetrainingConfig()
-    execution: ExecutionConfig = ExecutionConfig()
-    stores: StoresConfig = StoresConfig()
-
-    @field_validator("phases")
-    @classmethod
-    def _needs_exist(cls, phases: dict[str, PhaseConfig]) -> dict[str, PhaseConfig]:
-        for name, phase in phases.items():
-            for need in phase.needs:
-                if need not in phases:
-                    raise ValueError(f"phase {name!r} needs {need!r}, which is no phase")
-        return phases
+__all__ = ["CONFIG_NAME", "Project", "open_project"]
 
 
 @dataclass(frozen=True)
@@ -209,6 +58,20 @@ class Project:
     def helpers(self) -> Path:
         """The folder that notebooks and the server put on their import path."""
         return self.root / self.config.project.helpers
+
+    @property
+    def objective(self) -> ObjectiveConfig:
+        """What is predicted (:class:`ConfigError` in a project that does not say)."""
+        if self.objective is None:
+            raise ConfigError(f"{CONFIG_NAME} has no [objective]: say what is predicted (target, time)")
+        return self.objective
+
+    @property
+    def model(self) -> ModelConfig:
+        """The registered model (:class:`ConfigError` in a project that has none)."""
+        if self.model is None:
+            raise ConfigError(f"{CONFIG_NAME} has no [model]: say what it is called (name, features)")
+        return self.model
 
     def phase(self, name: str) -> PhaseConfig:
         """The phase of that name.
@@ -265,49 +128,4 @@ def open_project(start: Path | str | None = None) -> Project:
         raise ProjectNotFound(
             f"no {CONFIG_NAME} in {here} or above; go to a project's folder, or make one: workbench init NAME"
         )
-    return Project(root, _read(root / CONFIG_NAME))
-
-
-def _read(path: Path) -> Config:
-    text = path.read_text(encoding="utf-8")
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    try:
-        return Config.model_validate(raw)
-    except ValidationError as error:
-        problems = [_explain(path, text, item) for item in error.errors()]
-        raise ConfigError(problems[0], details="\n".join(problems[1:])) from None
-
-
-def _explain(path: Path, text: str, problem: Any) -> str:
-    keys = [str(part) for part in problem["loc"]]
-    expected = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        expected = "no such key; remove it or correct its name"
-    elif problem["type"] == "missing":
-        expected = "this key is required"
-    given = problem.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{path}:{_line(text, keys)}: {'.'.join(keys)}: {expected}{shown}"
-
-
-def _line(text: str, keys: list[str]) -> int:
-    """The line on which the innermost of ``keys`` that can be found stands (1-based)."""
-    lines = text.splitlines()
-    found, start = 1, 0
-    for depth in range(len(keys), 0, -1):
-        header = re.compile(r"^\s*\[+\s*" + r"\s*\.\s*".join(map(re.escape, keys[:depth])) + r"\s*\]+")
-        at = next((i for i, line in enumerate(lines) if header.match(line)), None)
-        if at is not None:
-            found, start = at + 1, at + 1
-            keys = keys[depth:]
-            break
-    for key in keys[:1]:
-        for i in range(start, len(lines)):
-            if lines[i].lstrip().startswith("["):
-                break
-            if re.match(rf"\s*\"?{re.escape(key)}\"?\s*[=.]", lines[i]):
-                return i + 1
-    return found
+    return Project(root, read_config(root / CONFIG_NAME))

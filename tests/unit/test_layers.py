@@ -23,6 +23,7 @@ LAYERS = (
     ("data",),
     ("store",),
     ("project",),
+    ("config",),
     ("locate",),
     ("errors",),
 )

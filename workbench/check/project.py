@@ -58,6 +58,9 @@ def _is_schema(value: Any) -> bool:
 
 def _check_features(project: Project) -> CheckResult:
     model = project.config.model
+    about = "training and serving can import the function that builds the features"
+    if model is None:
+        return result("features", about, [], note="no model is declared")
     findings = _resolve(project, model.features, f"{CONFIG_NAME} model.features", callable, "a function")
     if model.memory and not findings:
         reference = f"{model.features.partition(':')[0]}:MEMORY"
@@ -66,7 +69,6 @@ def _check_features(project: Project) -> CheckResult:
         if not findings:
             undescribed = [name for name in model.memory if name not in project.resolve(reference)]
             findings = [Finding(where, f"{name!r} is not described in {reference}") for name in undescribed]
-    about = "training and serving can import the function that builds the features"
     return result("features", about, findings, note=model.features)
 
 

@@ -40,9 +40,7 @@ def status(as_json: bool) -> None:
                     "report": report,
                 }
             )
-        print_json(
-            {"project": project.name, "phases": phases, "model": project.config.model.name, **versions}
-        )
+        print_json({"project": project.name, "phases": phases, "model": project.model.name, **versions})
         return
     now = datetime.now(UTC)
     rows: list[tuple[object, ...]] = []
@@ -63,7 +61,7 @@ def status(as_json: bool) -> None:
     print_table(("phase", "status", "started", "took", "summary"), rows)
     served = versions["champion"]
     click.echo(
-        f"\nmodel {project.config.model.name}: champion {f'v{served}' if served else 'none yet'}, "
+        f"\nmodel {project.model.name}: champion {f'v{served}' if served else 'none yet'}, "
         f"challenger {'v' + str(versions['challenger']) if versions['challenger'] else 'none'}"
     )
     if not newest:
@@ -91,7 +89,7 @@ def runs(phase: str, limit: int, drafts: bool, as_json: bool) -> None:
         print_json([asdict(run) | {"seconds": run.seconds} for run in found])
         return
     now = datetime.now(UTC)
-    metric = project.config.objective.primary_metric
+    metric = project.objective.primary_metric
     print_table(
         ("run", "phase", "status", "started", "took", metric, "parameters"),
         (

@@ -17,7 +17,8 @@ from workbench.errors import CheckFailed, SourceError, WorkbenchError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.project import Project, SourceConfig
+    from workbench.config import SourceConfig
+    from workbench.project import Project
 
 __all__ = ["Check", "Pull", "check", "load"]
 

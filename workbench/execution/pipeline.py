@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from workbench.data.tables import DatasetVersion
-from workbench.errors import ConfigError, ParameterError, RunError, UnknownName, WorkbenchError
+from workbench.errors import ParameterError, RunError, UnknownName, WorkbenchError
 from workbench.execution import notebook, runner
 from workbench.execution.progress import PhaseResult, PipelineResult, Progress, Quiet
-from workbench.project import CONFIG_NAME, Project
+from workbench.project import Project
 from workbench.tracking import runs
 from workbench.tracking.context import RunContext
 from workbench.tracking.models import TrainedModel
@@ -36,18 +36,11 @@ def order(project: Project, names: Sequence[str] = ()) -> list[str]:
     ------
     UnknownName
         For a phase that the project does not have.
-    ConfigError
-        When phases need one another in a circle; the circle is shown.
     """
     for name in names:
         project.phase(name)
     graph = {name: phase.needs for name, phase in project.config.phases.items()}
-    try:
-        ordered = list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        raise ConfigError(
-            f"{CONFIG_NAME}: phases need each other in a circle: {' → '.join(error.args[1])}"
-        ) from error
+    ordered = list(TopologicalSorter(graph).static_order())
     return [name for name in ordered if not names or name in names]
 
 

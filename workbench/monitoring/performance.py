@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from workbench.project import MonitoringConfig
+from workbench.config import MonitoringConfig
 from workbench.registry.bootstrap import Days, interval, metric_rounds
 from workbench.registry.gates import MINIMUM_DAYS
 from workbench.tracking.metrics import binary_metrics, improvement

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from workbench.config import MonitoringConfig, RetrainingConfig
 from workbench.monitoring.performance import judge
 from workbench.monitoring.windows import WindowFinding
-from workbench.project import MonitoringConfig, RetrainingConfig
 from workbench.registry.validation import Validation
 
 __all__ = ["Decision", "decide", "explain"]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.config import MonitoringConfig
 from workbench.errors import UnknownName
 from workbench.monitoring.drift import PREDICTION, DriftResult, measure_drift
 from workbench.monitoring.performance import Performance, measure_performance
-from workbench.project import MonitoringConfig
 from workbench.registry.validation import plain
 
 if TYPE_CHECKING:

@@ -77,14 +77,14 @@ class Move:
 def current(project: Project, alias: str) -> int | None:
     """The version that the alias names, or None."""
     with _database(project) as database, database.read() as connection:
-        last = _last(connection, project.config.model.name, alias)
+        last = _last(connection, project.model.name, alias)
     return last.to_version if last else None
 
 
 def ledger(project: Project, alias: str | None = None) -> list[LedgerEntry]:
     """All moves of the project's model, of one alias or of all, the oldest first."""
     table = tables.ledger
-    query = select(table).where(table.c.model == project.config.model.name).order_by(table.c.id)
+    query = select(table).where(table.c.model == project.model.name).order_by(table.c.id)
     if alias is not None:
         query = query.where(table.c.alias == alias)
     with _database(project) as database, database.read() as connection:
@@ -148,7 +148,7 @@ def move(
     }
     from mlflow.exceptions import MlflowException
 
-    model = project.config.model.name
+    model = project.model.name
     for item in moves:
         _must_exist(project, item.to_version)
     with _database(project) as database:
@@ -236,7 +236,7 @@ def _follow(project: Project, alias: str) -> None:
     Of two that do this at once, the later to set has looked at the ledger after setting, so that the
     alias ends where the ledger does, without a lock around two databases.
     """
-    client, model = store.client(project), project.config.model.name
+    client, model = store.client(project), project.model.name
     _must_exist(project, current(project, alias))
     while True:
         wanted = current(project, alias)
@@ -253,7 +253,7 @@ def _must_exist(project: Project, version: int | None) -> None:
 
     if version is None:
         return
-    client, model = store.client(project), project.config.model.name
+    client, model = store.client(project), project.model.name
     try:
         client.get_model_version(model, str(version))
     except MlflowException as error:
@@ -264,7 +264,7 @@ def _must_exist(project: Project, version: int | None) -> None:
 
 
 def _mlflow_alias(project: Project, alias: str) -> int | None:
-    found = store.client(project).get_registered_model(project.config.model.name).aliases.get(alias)
+    found = store.client(project).get_registered_model(project.model.name).aliases.get(alias)
     return int(found) if found is not None else None
 
 

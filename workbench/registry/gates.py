@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.config import GatesConfig
 from workbench.errors import UnknownName
-from workbench.project import GatesConfig
 from workbench.registry.bootstrap import Interval, interval, metric_rounds
 from workbench.registry.fairness import fairness_gate, group_gaps, group_rates
 from workbench.registry.holdout import Holdout

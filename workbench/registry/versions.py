@@ -99,7 +99,7 @@ class ModelVersion:
 
 def list_versions(project: Project) -> list[ModelVersion]:
     """All versions of the project's model, the newest first; empty before the first is registered."""
-    found = store.client(project).search_model_versions(f"name = '{project.config.model.name}'")
+    found = store.client(project).search_model_versions(f"name = '{project.model.name}'")
     named = _aliases(project)
     return sorted((_version(item, named) for item in found), key=lambda item: -item.version)
 
@@ -121,13 +121,13 @@ def get_version(project: Project, version: int | str) -> ModelVersion:
         number = aliases.current(project, version)
     try:
         if number is not None:
-            found = store.client(project).get_model_version(project.config.model.name, str(number))
+            found = store.client(project).get_model_version(project.model.name, str(number))
             return _version(found, _aliases(project))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
     known = [name for item in list_versions(project) for name in (str(item.version), *item.aliases)]
-    raise UnknownName("model version", str(version), known, where=project.config.model.name)
+    raise UnknownName("model version", str(version), known, where=project.model.name)
 
 
 def champion(project: Project) -> ModelVersion | None:
@@ -194,7 +194,7 @@ def register(
     if phase.draft:
         print(f"draft: {trained.name!r} was not registered; a run from the command line does that")
         return None
-    client, model = store.client(project), project.config.model.name
+    client, model = store.client(project), project.model.name
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
     client.log_text(phase.run_id, text, f"{folder}/cases.json")
@@ -233,7 +233,7 @@ def _make_model(project: Project) -> None:
     about = project.config.project
     try:
         store.client(project).create_registered_model(
-            project.config.model.name,
+            project.model.name,
             tags={_TAG + "project": about.name, _TAG + "owner": about.owner},
             description=about.title or about.intended_use,
         )
@@ -248,7 +248,7 @@ def _link(project: Project, trained: TrainedModel, version: int) -> None:
 
     client = store.client(project)
     linked = json.loads(client.get_logged_model(trained.model_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
-    linked.append({"name": project.config.model.name, "version": str(version)})
+    linked.append({"name": project.model.name, "version": str(version)})
     client.set_logged_model_tags(trained.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(linked)})
 
 

@@ -67,7 +67,7 @@ class RegisteredModels:
     def features(self) -> FeatureBuilder:
         wanted = self._pinned_memory
         if wanted is None:
-            wanted = {name: _newest(self._project, name) for name in self._project.config.model.memory}
+            wanted = {name: _newest(self._project, name) for name in self._project.model.memory}
         if self._built is None or self._built[0] != wanted:
             self._built = (dict(wanted), feature_builder(self._project, wanted))
         return self._built[1]
@@ -83,13 +83,13 @@ def feature_builder(project: Project, memory: Mapping[str, MemoryVersion]) -> Fe
     ConfigError
         When they are not there, or a memory dataset of ``workbench.toml`` is not among ``memory``.
     """
-    reference = project.config.model.features
+    reference = project.model.features
     module = reference.partition(":")[0]
     build = project.resolve(reference)
-    specs = project.resolve(f"{module}:MEMORY") if project.config.model.memory else {}
+    specs = project.resolve(f"{module}:MEMORY") if project.model.memory else {}
     tables: dict[str, PointInTimeTable] = {}
     about: list[Memory] = []
-    for name in project.config.model.memory:
+    for name in project.model.memory:
         if name not in specs:
             raise ConfigError(f"{module}:MEMORY does not say what the memory dataset {name!r} holds")
         if name not in memory:
@@ -117,7 +117,7 @@ def _read(project: Project, name: str, version: MemoryVersion, spec: Any) -> tup
 
 def _declared(project: Project) -> RequestSchema | None:
     """What the project says that a raw row has, in ``REQUEST`` beside its ``build``."""
-    reference = f"{project.config.model.features.partition(':')[0]}:REQUEST"
+    reference = f"{project.model.features.partition(':')[0]}:REQUEST"
     try:
         columns = project.resolve(reference)
     except ConfigError:

@@ -171,7 +171,7 @@ def _announced(place: Path) -> _Running | None:
 
 
 def _welcome(project: Project, ready: Ready, host: str) -> str:
-    model = project.config.model.name
+    model = project.model.name
     return (
         f"{model} answers at {ready.url} (Ctrl-C stops it; predictions are logged in {ready.log_folder})\n"
         f"  curl {ready.url}/health\n"

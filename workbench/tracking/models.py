@@ -80,7 +80,8 @@ class TrainedModel:
 
 def trusted_types(project: Project) -> list[str]:
     """Our allow-list and the project's own, never the model file's."""
-    return sorted({*TRUSTED_TYPES, *project.config.model.trusted_types})
+    own = project.config.model.trusted_types if project.config.model else ()
+    return sorted({*TRUSTED_TYPES, *own})
 
 
 def positive_scores(estimator: Any, features: pd.DataFrame) -> NDArray[np.float64]:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.projects import make_project
+from workbench.config import FreshnessConfig
 from workbench.data import sources
 from workbench.errors import CheckFailed, SourceError, UnknownName
-from workbench.project import FreshnessConfig, Project
+from workbench.project import Project
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -204,7 +204,6 @@ def test_wrong_names_types_and_circles_are_refused_before_anything_starts(
         pipeline.run(project, parameters={"facto": 1})
     with pytest.raises(ParameterError, match="'factor' is a number"):
         pipeline.run(project, parameters={"factor": "much"})
-    circle = make_project(tmp_path / "circle", {"a": [], "b": []}, needs={"a": ["b"], "b": ["a"]})
-    with pytest.raises(ConfigError, match=r"a → b → a|b → a → b"):
-        pipeline.run(circle)
+    with pytest.raises(ConfigError, match=r"circle: (a needs b needs a|b needs a needs b)"):
+        make_project(tmp_path / "circle", {"a": [], "b": []}, needs={"a": ["b"], "b": ["a"]})
     assert not project.reports.exists()

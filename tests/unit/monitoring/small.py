@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from workbench.config import MonitoringConfig
 from workbench.monitoring.drift import DriftResult
 from workbench.monitoring.performance import Performance
 from workbench.monitoring.windows import WindowFinding
-from workbench.project import MonitoringConfig
 
 CONFIG = MonitoringConfig(window="month", drift_share=0.5, performance_drop=0.05, minimum_labels=300)
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.unit.monitoring import small
 from tests.unit.registry.small import validation
+from workbench.config import RetrainingConfig
 from workbench.monitoring.retraining import Decision, decide, explain
 from workbench.monitoring.windows import WindowFinding
-from workbench.project import RetrainingConfig
 from workbench.registry.bootstrap import Interval
 from workbench.registry.gates import Gate
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tests.projects import make_project
-from workbench.project import GatesConfig, Project, open_project
+from workbench.config import GatesConfig
+from workbench.project import Project, open_project
 from workbench.registry import gates, versions
 from workbench.registry.cases import record_cases
 from workbench.registry.validation import Validation

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.config import GatesConfig
 from workbench.errors import DataError, UnknownName
-from workbench.project import GatesConfig
 from workbench.registry.gates import Validation, validate
 
 CONFIG = GatesConfig(minimum_rows=500, bootstrap_rounds=200, minimum_primary=0.6, calibration_error=0.1)

@@ -1,0 +1,309 @@
+"""``workbench.toml`` as frozen models: what may stand in it, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from workbench.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "ExecutionConfig",
+    "FingerprintConfig",
+    "FreshnessConfig",
+    "GatesConfig",
+    "ModelConfig",
+    "MonitoringConfig",
+    "ObjectiveConfig",
+    "PhaseConfig",
+    "ProjectConfig",
+    "RetentionConfig",
+    "RetrainingConfig",
+    "SourceConfig",
+    "StoresConfig",
+    "read_config",
+]
+
+_NAME = r"^[a-z][a-z0-9_-]*$"
+_MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+_REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "day": "days", "days": "days"}
+
+
+def _seconds(value: Any) -> Any:
+    """``"30 min"`` as a duration; a plain number counts seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value)
+    if match is None or (match[2] and match[2] not in _UNITS):
+        raise ValueError('a duration is a number and a unit, such as "90 s", "30 min", "2 h" or "7 d"')
+    return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+
+
+_Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+_Size = Annotated[ByteSize, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectConfig(_Section):
+    """Who owns the project and what it is for (governance: shown, checked, on the model card)."""
+
+    name: str = Field(pattern=_NAME)
+    title: str = ""
+    owner: str = ""
+    intended_use: str = ""
+    risk: str = ""
+    retention: str = ""
+    helpers: str = "notebooks"
+
+
+class ObjectiveConfig(_Section):
+    """What is predicted, and the one metric that decides."""
+
+    task: Literal["binary"] = "binary"
+    target: str
+    time: str
+    primary_metric: str = "roc_auc"
+    metric_in_words: str = ""
+
+
+class ModelConfig(_Section):
+    """The registered model and how a raw row becomes its input."""
+
+    name: str = Field(pattern=_NAME)
+    features: str = Field(pattern=_REFERENCE)
+    memory: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    trusted_types: tuple[str, ...] = ()
+
+
+class FreshnessConfig(_Section):
+    """How new the newest row of a source has to be: by age, or up to a fixed date."""
+
+    column: str
+    until: str = ""
+    max_age: str = ""
+
+
+class FingerprintConfig(_Section):
+    """How to tell, without pulling it, whether a source has changed: one of these.
+
+    The version of an installed ``package``, the content of ``files`` (patterns), what a server says of
+    a ``url`` (its ETag or time of change), or the text that a ``function`` returns.
+    """
+
+    package: str = ""
+    files: tuple[str, ...] = ()
+    url: str = ""
+    function: str = Field(default="", pattern=rf"^$|{_REFERENCE}")
+
+    @model_validator(mode="after")
+    def _one(self) -> FingerprintConfig:
+        if sum(map(bool, (self.package, self.files, self.url, self.function))) != 1:
+            raise ValueError("give one of package, files, url, function")
+        return self
+
+
+class SourceConfig(_Section):
+    """An external source; one without a check is refused.
+
+    Without a ``fingerprint`` nobody can tell whether it has changed, so it is pulled in every run.
+    """
+
+    load: str = Field(pattern=_REFERENCE)
+    check: str = Field(pattern=_REFERENCE)
+    key: tuple[str, ...] = Field(min_length=1)
+    description: str = ""
+    freshness: FreshnessConfig | None = None
+    fingerprint: FingerprintConfig | None = None
+
+
+class PhaseConfig(_Section):
+    """A named notebook, the phases that must have run before it, and what it may take.
+
+    ``reads`` are files (patterns below the project's folder) that the notebook opens by itself, and
+    ``writes`` datasets or files that it has written when it has finished. ``memory`` and ``timeout``
+    end it; ``cores`` is what it takes of the machine while others run beside it.
+    """
+
+    notebook: str
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    cores: int = Field(default=1, ge=1)
+    memory: _Size | None = None
+    timeout: _Duration | None = None
+    cell_timeout: _Duration | None = None
+    retries: int = Field(default=0, ge=0, le=20)
+    retry_delay: _Duration = timedelta(seconds=10)
+
+
+class GatesConfig(_Section):
+    """Thresholds that a candidate is held against."""
+
+    minimum_primary: float = 0.5
+    minimum_effect: float = 0.0
+    bootstrap_rounds: int = Field(default=1000, ge=100)
+    minimum_rows: int = Field(default=1000, ge=1)
+    slice_tolerance: float = 0.1
+    fairness_gap: float = 0.1
+    calibration_error: float = 0.1
+    latency_ms: float = 100.0
+    size_mb: float = 50.0
+
+
+class MonitoringConfig(_Section):
+    """When a window of predictions is worth a word."""
+
+    window: Literal["day", "week", "month"] = "month"
+    drift_share: float = 0.5
+    performance_drop: float = 0.03
+    minimum_labels: int = 500
+
+
+class RetrainingConfig(_Section):
+    """The retraining policy: what starts it, on which data, and what may follow."""
+
+    trigger: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
+    windows_in_a_row: int = Field(default=1, ge=1)
+    training_days: int = Field(default=180, ge=1)
+    action: Literal["propose", "promote"] = "promote"
+
+
+class ExecutionConfig(_Section):
+    """How notebooks are run.
+
+    ``preload`` is what the agent imports ahead (None: its own list). Phases that do not need each other
+    run at once within ``cores`` and ``memory`` (None: the machine's). ``max_output`` is what is kept of
+    one cell's output. ``price_per_hour`` is of one core, in ``currency``.
+    """
+
+    preload: tuple[Annotated[str, Field(pattern=_MODULE)], ...] | None = None
+    cores: int | None = Field(default=None, ge=1)
+    memory: _Size | None = None
+    max_output: _Size = ByteSize(10_000_000)
+    price_per_hour: float | None = Field(default=None, ge=0)
+    currency: str = "EUR"
+
+
+class RetentionConfig(_Section):
+    """What ``workbench prune`` removes: reports and runs older than ``days``, drafts than ``drafts_days``.
+
+    The newest ``keep`` reports of each phase stay, and so does all that models and the ledger need.
+    """
+
+    days: float | None = Field(default=None, ge=0)
+    keep: int = Field(default=10, ge=1)
+    drafts_days: float = Field(default=30, ge=0)
+
+
+class StoresConfig(_Section):
+    """Where state lies; empty means inside ``.workbench/``."""
+
+    tracking: str = ""
+    data: str = ""
+    database: str = ""
+
+
+class Config(_Section):
+    """The whole of ``workbench.toml``."""
+
+    project: ProjectConfig
+    objective: ObjectiveConfig | None = None
+    model: ModelConfig | None = None
+    phases: dict[Annotated[str, Field(pattern=_NAME)], PhaseConfig]
+    sources: dict[str, SourceConfig] = {}
+    gates: GatesConfig = GatesConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
+    retraining: RetrainingConfig = RetrainingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    retention: RetentionConfig = RetentionConfig()
+    stores: StoresConfig = StoresConfig()
+
+    @field_validator("phases")
+    @classmethod
+    def _needs_hold(cls, phases: dict[str, PhaseConfig]) -> dict[str, PhaseConfig]:
+        for name, phase in phases.items():
+            for need in phase.needs:
+                if need not in phases:
+                    near = difflib.get_close_matches(need, phases, n=1)
+                    advice = f"; did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"phase {name!r} needs {need!r}, which is no phase{advice}")
+        try:
+            TopologicalSorter({name: phase.needs for name, phase in phases.items()}).prepare()
+        except CycleError as error:
+            path = " needs ".join(reversed(error.args[1]))
+            raise ValueError(f"phases need each other in a circle: {path}") from error
+        return phases
+
+
+def read_config(path: Path) -> Config:
+    """Read the file.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read as TOML, or a key is wrong; file, line and key are named.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        problems = [_explain(path, text, item) for item in error.errors()]
+        raise ConfigError(problems[0], details="\n".join(problems[1:])) from None
+
+
+def _explain(path: Path, text: str, problem: Any) -> str:
+    keys = [str(part) for part in problem["loc"]]
+    expected = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        expected = "no such key; remove it or correct its name"
+    elif problem["type"] == "missing":
+        expected = "this key is required"
+    given = problem.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{path}:{_line(text, keys)}: {'.'.join(keys)}: {expected}{shown}"
+
+
+def _line(text: str, keys: list[str]) -> int:
+    """The line on which the innermost of ``keys`` that can be found stands (1-based)."""
+    lines = text.splitlines()
+    found, start = 1, 0
+    for depth in range(len(keys), 0, -1):
+        header = re.compile(r"^\s*\[+\s*" + r"\s*\.\s*".join(map(re.escape, keys[:depth])) + r"\s*\]+")
+        at = next((i for i, line in enumerate(lines) if header.match(line)), None)
+        if at is not None:
+            found, start = at + 1, at + 1
+            keys = keys[depth:]
+            break
+    for key in keys[:1]:
+        for i in range(start, len(lines)):
+            if lines[i].lstrip().startswith("["):
+                break
+            if re.match(rf"\s*\"?{re.escape(key)}\"?\s*[=.]", lines[i]):
+                return i + 1
+    return found
