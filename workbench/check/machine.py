@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.check.findings import CheckResult, Finding, result
-from workbench.execution import kernelspec
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import NoPlace, identify
+from workbench.execution.kernels import kernelspec
 
 __all__ = ["check_machine"]
 

@@ -29,7 +29,7 @@ def init(folder: Path, template: str) -> None:
     shutil.copytree(source / "notebooks", folder / "notebooks", ignore=_LEFT_OUT, dirs_exist_ok=True)
     shutil.copyfile(source / CONFIG_NAME, folder / CONFIG_NAME)
     (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
-    from workbench.execution import kernelspec
+    from workbench.execution.kernels import kernelspec
 
     click.echo(f"made {folder} from template {template}")
     if not kernelspec.ensure():

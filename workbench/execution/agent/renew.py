@@ -9,6 +9,7 @@ notebook. Whatever is made good here is what differed between a forked kernel an
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import gc
 import importlib
@@ -26,6 +27,7 @@ __all__ = ["KERNEL_OPTIONS", "load_ipython_extension", "remember", "renew"]
 #: To a kernel from an agent: no parent to look for (its keeper does that), and this module to the end.
 KERNEL_OPTIONS = ("--IPKernelApp.parent_handle=1", f"--ext={__name__}")
 
+_END_SECONDS = 2.0
 _GUESSED = 1 << 64  # a seed that nobody gave has 128 random bits
 _NOTEBOOK_COLUMNS = 20
 _NOTEBOOK = "ipykernel.zmqshell"
@@ -140,6 +142,22 @@ def load_ipython_extension(shell: Any) -> None:
     if "tqdm.auto" in sys.modules:
         _choose_progress_bars()
     _do_not_wait_for_trackers(shell.kernel)
+    _end_in_order(shell.kernel)
+
+
+def _end_in_order(kernel: Any) -> None:
+    """The thread that was told to shut down still says that it is idle, through one that ends first.
+
+    In one of six kernels it says so to nobody and waits for ever, and the kernel is killed after seconds.
+    """
+
+    def end_control_first() -> None:
+        thread = kernel.control_thread
+        if thread is not None and thread.is_alive():
+            thread.stop()
+            thread.join(_END_SECONDS)
+
+    atexit.register(end_control_first)
 
 
 def _do_not_wait_for_trackers(kernel: Any) -> None:

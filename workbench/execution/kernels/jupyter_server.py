@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import AgentUnavailable
-from workbench.execution import kernelspec
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import NoPlace, identify
+from workbench.execution.kernels import kernelspec
 from workbench.locate import find_root
 
 __all__: list[str] = []
