@@ -6,7 +6,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat.v4 import new_notebook
 
-from workbench.execution.engine import kernel_for
+from workbench.execution.executor.engine import kernel_for
 
 
 @pytest.mark.parametrize(

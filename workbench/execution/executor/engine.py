@@ -1,23 +1,21 @@
-"""The papermill engine: gives the kernel its environment and reports each cell as it goes."""
+"""What papermill and Jupyter are given of ours: an engine, a client, and which kernel a notebook gets."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from traitlets.config import Config
+from nbformat.v4 import new_notebook
+from papermill.engines import Engine, papermill_engines
 
-__all__ = ["NAME", "WorkbenchEngine", "kernel_for"]
+__all__ = ["NAME", "PromptClient", "WorkbenchEngine", "kernel_for"]
 
 NAME = "workbench"
 _ANSWER_SECONDS = 1.0
@@ -49,7 +47,8 @@ class PromptClient(AsyncKernelClient):
             asked = self.kernel_info()
             # The first words may be lost until our subscription has arrived: then it is asked again.
             if await self._is_idle_after(asked):
-                await self._recv_reply(asked, timeout=_ANSWER_SECONDS)
+                reply = await self._recv_reply(asked, timeout=_ANSWER_SECONDS)
+                self.language_info = reply["content"].get("language_info", {})
                 return
             if not await self._async_is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
@@ -66,31 +65,17 @@ class PromptClient(AsyncKernelClient):
         return False
 
 
-class WorkbenchEngine(NBClientEngine):  # type: ignore[misc]  # papermill ships no types
-    """papermill's own engine with an environment and a log for the kernel, and a callback per cell."""
+class WorkbenchEngine(Engine):  # type: ignore[misc]  # papermill ships no types
+    """Hands the notebook, once papermill has put in its parameters, to whoever executes it (``then``)."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: Any,
-        kernel_name: str,
-        *,
-        kernel_env: Mapping[str, str],
-        kernel_log: Path,
-        on_cell: Callable[[int], None],
-        start_timeout: int = 60,
-        **kwargs: Any,
-    ) -> Any:
-        with kernel_log.open("wb") as log:
-            client = PapermillNotebookClient(
-                nb_man,
-                config=Config({"KernelManager": {"client_class": f"{__name__}.{PromptClient.__name__}"}}),
-                kernel_name=kernel_name,
-                startup_timeout=start_timeout,
-                timeout=None,
-                on_cell_start=lambda cell, cell_index: on_cell(cell_index),
-            )
-            return client.execute(env=dict(kernel_env), stdout=log, stderr=log)
+    def execute_notebook(
+        cls, nb: NotebookNode, kernel_name: str, *, then: Callable[[NotebookNode], None], **kwargs: Any
+    ) -> NotebookNode:
+        then(nb)
+        # papermill would now judge by outputs, and mark cells that were allowed to fail: nothing to judge.
+        nothing: NotebookNode = new_notebook()
+        return nothing
 
 
 papermill_engines.register(NAME, WorkbenchEngine)
