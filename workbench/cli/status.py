@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.project import open_project
+from workbench.errors import UnknownName
+from workbench.project import Project, open_project
+
+if TYPE_CHECKING:
+    from workbench.tracking.reports import Manifest
+    from workbench.tracking.rows import RunInfo
+
+_PARAMETERS_SHOWN = 60  # characters; --json has them all
+_STATUSES = ("finished", "failed", "killed", "running")
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """A phase as ``status`` shows it: its run that goes on at this moment, else its newest report."""
+
+    phase: str
+    report: Path | None
+    manifest: Manifest | None
+    running: RunInfo | None
+
+    def facts(self) -> dict[str, Any]:
+        if self.running is not None:
+            return self._facts("running", self.running.run_id, self.running.started_at, None)
+        if self.manifest is None:
+            return self._facts("never_run", "", None, None)
+        found = self.manifest
+        return self._facts(found.status, found.run_id, found.started_at, found.seconds)
+
+    def _facts(
+        self, status: str, run_id: str, started_at: datetime | None, seconds: float | None
+    ) -> dict[str, Any]:
+        return {
+            "phase": self.phase,
+            "status": status,
+            "run_id": run_id,
+            "started_at": started_at,
+            "seconds": seconds,
+            "report": str(self.report) if self.report and not self.running else "",
+        }
+
+    def row(self, now: datetime) -> tuple[object, ...]:
+        from workbench.cli.output import age
+
+        summary = self.manifest.notes.get("summary") if self.manifest else ""
+        if self.running is not None:
+            return self.phase, "running", age(self.running.started_at, now), "", ""
+        if self.manifest is None:
+            return self.phase, "never run", "", "", ""
+        found = self.manifest
+        return self.phase, found.status, age(found.started_at, now), f"{found.seconds:.1f} s", summary
 
 
 @click.command(epilog="Examples:  workbench status    workbench status --json")
@@ -16,94 +67,123 @@ def status(as_json: bool) -> None:
     """Show the newest report of each phase, and what the registry's aliases point to."""
     project = open_project()
 
-    from workbench.cli.output import age, print_json, print_table
+    from workbench.cli.output import print_json, print_table, tell_tidied
+
+    tell_tidied(project)
     from workbench.execution import pipeline
     from workbench.registry import aliases
-    from workbench.tracking import reports
 
-    newest: dict[str, tuple[str, reports.Manifest]] = {}
-    for folder, manifest in reports.all_manifests(project):
-        if manifest is not None and manifest.default and manifest.phase not in newest:
-            newest[manifest.phase] = (str(folder), manifest)
-    versions = {alias: aliases.current(project, alias) for alias in ("champion", "challenger")}
+    running = _running(project)
+    phases = [_newest(project, name, running.get(name)) for name in pipeline.order(project)]
+    model = project.config.model
+    named = ("champion", "challenger") if model else ()
+    versions = {alias: aliases.current(project, alias) for alias in named}
     if as_json:
-        phases = []
-        for name in pipeline.order(project):
-            report, manifest = newest.get(name, ("", None))
-            phases.append(
-                {
-                    "phase": name,
-                    "status": manifest.status if manifest else "never_run",
-                    "run_id": manifest.run_id if manifest else "",
-                    "started_at": manifest.started_at if manifest else None,
-                    "seconds": manifest.seconds if manifest else None,
-                    "report": report,
-                }
-            )
-        print_json({"project": project.name, "phases": phases, "model": project.model.name, **versions})
+        facts = [phase.facts() for phase in phases]
+        print_json(
+            {"project": project.name, "phases": facts, "model": model.name if model else None, **versions}
+        )
         return
     now = datetime.now(UTC)
-    rows: list[tuple[object, ...]] = []
-    for name in pipeline.order(project):
-        if name not in newest:
-            rows.append((name, "never run", "", "", ""))
-            continue
-        _, manifest = newest[name]
-        rows.append(
-            (
-                name,
-                manifest.status,
-                age(manifest.started_at, now),
-                f"{manifest.seconds:.1f} s",
-                manifest.notes.get("summary"),
-            )
-        )
-    print_table(("phase", "status", "started", "took", "summary"), rows)
-    served = versions["champion"]
-    click.echo(
-        f"\nmodel {project.model.name}: champion {f'v{served}' if served else 'none yet'}, "
-        f"challenger {'v' + str(versions['challenger']) if versions['challenger'] else 'none'}"
-    )
-    if not newest:
+    print_table(("phase", "status", "started", "took", "summary"), (phase.row(now) for phase in phases))
+    if model:
+        champion, challenger = (f"v{versions[alias]}" if versions[alias] else "none" for alias in named)
+        champion = "none yet" if champion == "none" else champion
+        click.echo(f"\nmodel {model.name}: champion {champion}, challenger {challenger}")
+    if not any(phase.manifest or phase.running for phase in phases):
         click.echo("next: workbench run")
 
 
+def _running(project: Project) -> dict[str, RunInfo]:
+    """The newest run of each phase that goes on; runs nested in a notebook's are left out."""
+    from workbench.tracking import runs
+
+    found = runs.list_runs(project, status="running")
+    nested = {run.run_id for run in found if run.phase == runs.PIPELINE and run.parent_run_id}
+    return {run.phase: run for run in reversed(found) if run.parent_run_id not in nested}
+
+
+def _newest(project: Project, phase: str, running: RunInfo | None) -> _Newest:
+    """Reads no more manifests than it must: there may be thousands."""
+    from workbench.tracking import reports
+
+    folder = project.reports / phase
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    for name in sorted((name for name in names if not name.startswith(".")), reverse=True):
+        manifest = reports.read(folder / name)
+        if manifest is not None and manifest.default:
+            return _Newest(phase, folder / name, manifest, running)
+    return _Newest(phase, None, None, running)
+
+
 @click.command(
-    epilog="Examples:  workbench runs    workbench runs --phase train --limit 5    workbench runs --json"
+    epilog="Examples:  workbench runs    workbench runs --phase train --limit 5    "
+    "workbench runs --status failed --json"
 )
 @click.option("--phase", default="", help="Only runs of this phase.")
+@click.option("--status", "only", default="", type=click.Choice(("", *_STATUSES)), help="Only such runs.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many at the most.")
 @click.option("--drafts", is_flag=True, help="Show hand-runs, too.")
+@click.option("--rebuild", is_flag=True, help="First make the index of runs anew out of MLflow.")
 @click.option("--json", "as_json", is_flag=True, help="Print as a JSON array.")
-def runs(phase: str, limit: int, drafts: bool, as_json: bool) -> None:
+def runs(phase: str, only: str, limit: int, drafts: bool, rebuild: bool, as_json: bool) -> None:
     """List runs, newest first: each execution of a notebook is one."""
     project = open_project()
-    if phase:
-        project.phase(phase)
 
-    from workbench.cli.output import age, print_json, print_table
+    from workbench.cli.output import print_json, tell_tidied
+    from workbench.tracking import index
     from workbench.tracking import runs as tracking
 
-    found = tracking.list_runs(project, drafts=drafts, phase=phase, limit=limit)
+    tell_tidied(project)
+    if phase and phase not in (tracking.PIPELINE, *project.config.phases):
+        raise UnknownName("phase", phase, project.config.phases)
+    if rebuild:
+        click.echo(f"the index of runs was made anew: {index.rebuild(project):,} runs", err=True)
+    found = tracking.list_runs(project, drafts=drafts, phase=phase, status=only, limit=limit)
     if as_json:
         print_json([asdict(run) | {"seconds": run.seconds} for run in found])
         return
-    now = datetime.now(UTC)
-    metric = project.objective.primary_metric
-    print_table(
-        ("run", "phase", "status", "started", "took", metric, "parameters"),
-        (
-            (
-                run.run_id[:8],
-                run.phase + (" (draft)" if run.draft else ""),
-                run.status,
-                age(run.started_at, now),
-                f"{run.seconds:.1f} s" if run.seconds is not None else "",
-                f"{run.metrics[metric]:.4f}" if metric in run.metrics else "",
-                ", ".join(f"{key}={value}" for key, value in sorted(run.params.items())),
-            )
-            for run in found
-        ),
-    )
+    _print_runs(project, found)
     if not found:
-        click.echo("no runs yet; next: workbench run")
+        nothing = "no such runs" if phase or only else "no runs yet; next: workbench run"
+        click.echo(nothing)
+
+
+def _print_runs(project: Project, found: list[RunInfo]) -> None:
+    from workbench.cli.output import age, print_table
+
+    now = datetime.now(UTC)
+    metric = project.config.objective.primary_metric if project.config.objective else ""
+    columns: dict[str, list[str]] = {
+        "run": [run.run_id[:8] for run in found],
+        "phase": [run.phase + (" (draft)" if run.draft else "") for run in found],
+        "status": [run.status for run in found],
+        "started": [age(run.started_at, now) for run in found],
+        "took": [_seconds(run.seconds) for run in found],
+        "cpu": [_seconds(run.cpu_seconds) for run in found],
+        "memory": [_bytes(run.peak_memory_bytes) for run in found],
+        metric: [f"{run.metrics[metric]:.4f}" if metric in run.metrics else "" for run in found],
+        "parameters": [_joined(run.params) for run in found],
+    }
+    # What no run here recorded takes no room.
+    if not metric:
+        del columns[metric]
+    for name in ("cpu", "memory"):
+        if not any(columns[name]):
+            del columns[name]
+    print_table(list(columns), zip(*columns.values(), strict=True))
+
+
+def _joined(params: dict[str, str]) -> str:
+    text = ", ".join(f"{name}={value}" for name, value in sorted(params.items()))
+    return text if len(text) <= _PARAMETERS_SHOWN else text[: _PARAMETERS_SHOWN - 1] + "…"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def _bytes(value: int | None) -> str:
+    if value is None:
+        return ""
+    return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.0f} MB"

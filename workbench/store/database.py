@@ -1,6 +1,7 @@
 """The workbench database: one SQLite file by default, PostgreSQL by one setting.
 
-Only what has to be shared and durable lives here: the ledger of aliases and the ground truth.
+What has to be shared and durable lives here: the ledger of aliases and the ground truth; and the run
+index, which is derived.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from workbench.project import Project
 __all__ = ["Database", "open_database"]
 
 # The newest migration; a test holds it equal to the head of `migrations/versions`.
-REVISION = "0001"
+REVISION = "0002"
 _WAIT_FOR_LOCK_SECONDS = 30
 _MIGRATION_LOCK = 0x776F726B  # "work": any number that nobody else takes
 
@@ -53,22 +54,25 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(project: Project) -> Database:
-    """Open the project's database, bringing it to the newest revision first."""
+def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> Database:
+    """Open the project's database, bringing it to the newest revision first.
+
+    ``wait`` is for how many seconds others may hold its lock.
+    """
     url = project.database_url
-    engine = _engine(url)
+    engine = _engine(url, wait)
     if _revision(engine) != REVISION:
         # Two first uses at once must not both migrate.
-        with FileLock(str(project.state / "database.lock"), timeout=_WAIT_FOR_LOCK_SECONDS):
+        with FileLock(str(project.state / "database.lock"), timeout=wait):
             if _revision(engine) != REVISION:
                 _migrate(engine)
     return Database(engine)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, wait: float) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _WAIT_FOR_LOCK_SECONDS, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(1, round(wait))})
+    engine = create_engine(url, connect_args={"timeout": wait, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import DataError
 
-__all__ = ["hash_folder"]
+__all__ = ["hash_file", "hash_folder", "hash_value", "stat_hint"]
+
+
+def hash_value(value: Any) -> str:
+    """SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content; empty when it cannot be read."""
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def stat_hint(path: Path) -> str:
+    """What a file looks like from outside: while this is equal, its content need not be read again."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
 
 
 def hash_folder(path: Path | str, *, ignore: Collection[str] = ()) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -24,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["UtcTime", "ground_truth", "ledger", "metadata"]
+__all__ = ["UtcTime", "ground_truth", "ledger", "metadata", "run_index", "run_index_state"]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -79,4 +81,44 @@ ground_truth = Table(
     Column("known_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Index("ground_truth_by_prediction", "log", "prediction_id"),
+)
+
+# A copy of MLflow's runs that answers at once; derived, and never the truth. A run that was deleted
+# stays as a row that says so, since it can be restored. `own`: the workbench started it.
+run_index = Table(
+    "run_index",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("experiment", String(250), nullable=False),
+    Column("phase", String(200), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("parent_run_id", String(64), nullable=False),
+    Column("draft", Boolean, nullable=False),
+    Column("own", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("datasets", JSON, nullable=False),
+    Column("cpu_seconds", Float),
+    Column("peak_memory_bytes", BigInteger),
+    Column("cost", Float),
+    Index("run_index_by_phase", "phase", "started_at"),
+    Index("run_index_by_start", "started_at"),
+    Index("run_index_by_end", "ended_at"),
+)
+
+# How far the index has followed an experiment. `origin` is the experiment itself: its id in MLflow and
+# when it was made, so that another store under the same name is noticed.
+run_index_state = Table(
+    "run_index_state",
+    metadata,
+    Column("experiment", String(250), primary_key=True),
+    Column("origin", String(100), nullable=False),
+    Column("started_until", UtcTime, nullable=False),
+    Column("ended_until", UtcTime, nullable=False),
 )

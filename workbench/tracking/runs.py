@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.tracking import environment, store
+from workbench.tracking import environment, index, store
+from workbench.tracking.rows import PIPELINE, TO_MLFLOW, RunInfo
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-
     from workbench.data.tables import DatasetVersion
     from workbench.project import Project
 
-__all__ = ["PIPELINE", "RunInfo", "end", "list_runs", "log_lineage", "start"]
+__all__ = ["PIPELINE", "RunInfo", "end", "find", "list_runs", "log_lineage", "start", "with_token"]
 
-PIPELINE = "pipeline"
-_TO_MLFLOW = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
-_FROM_MLFLOW = {"RUNNING": "running", "SCHEDULED": "running"} | {
-    there: here for here, there in _TO_MLFLOW.items()
-}
-_PAGE = 1000
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """One run as lists and panels show it; times are aware UTC."""
-
-    run_id: str
-    phase: str
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
-    parent_run_id: str
-    draft: bool
-    who: str
-    code_version: str
-    report: str
-    params: dict[str, str]
-    metrics: dict[str, float]
-    datasets: dict[str, int]
-
-    @property
-    def seconds(self) -> float | None:
-        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+_TOKEN = "workbench.work"
 
 
 def start(
@@ -55,8 +24,12 @@ def start(
     draft: bool = False,
     parent: str = "",
     params: dict[str, Any] | None = None,
+    token: str = "",
 ) -> str:
-    """Open a run and return its id; ``phase`` is :data:`PIPELINE` for the parent of a pipeline run."""
+    """Open a run and return its id; ``phase`` is :data:`PIPELINE` for the parent of a pipeline run.
+
+    By its ``token`` a run is found again when the process was killed before it had noted the id.
+    """
     from mlflow.entities import Param
 
     client = store.client(project)
@@ -70,11 +43,22 @@ def start(
     }
     if parent:
         tags["mlflow.parentRunId"] = parent
+    if token:
+        tags[_TOKEN] = token
     run = client.create_run(store.experiment_id(project, draft=draft), tags=tags)
     run_id = str(run.info.run_id)
     if params:
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    index.note_started(project, run, params)
     return run_id
+
+
+def with_token(project: Project, token: str) -> list[str]:
+    """The runs that were opened with this token, drafts among them: one or none."""
+    client = store.client(project)
+    experiments = [store.experiment_id(project, draft=draft) for draft in (False, True)]
+    found = client.search_runs(experiments, f"tags.`{_TOKEN}` = '{token}'")
+    return [str(run.info.run_id) for run in found]
 
 
 def end(project: Project, run_id: str, status: str, *, report: str = "") -> None:
@@ -82,7 +66,8 @@ def end(project: Project, run_id: str, status: str, *, report: str = "") -> None
     client = store.client(project)
     if report:
         client.set_tag(run_id, "workbench.report", report)
-    client.set_terminated(run_id, _TO_MLFLOW[status])
+    client.set_terminated(run_id, TO_MLFLOW[status])
+    index.note_ended(project, run_id)
 
 
 def log_lineage(
@@ -111,44 +96,24 @@ def log_lineage(
     client.set_tag(run_id, "workbench.datasets", json.dumps(versions, sort_keys=True))
 
 
-def list_runs(project: Project, *, drafts: bool = False, phase: str = "", limit: int = 100) -> list[RunInfo]:
-    """The newest runs first, pipeline runs among them; drafts only when asked for."""
-    client = store.client(project)
-    experiments = [store.experiment_id(project, draft=False)]
-    if drafts:
-        experiments.append(store.experiment_id(project, draft=True))
-    found: list[RunInfo] = []
-    token: str | None = None
-    while len(found) < limit:
-        page = client.search_runs(
-            experiments,
-            filter_string=f"tags.`workbench.phase` = '{phase}'" if phase else "",
-            max_results=min(_PAGE, limit - len(found)),
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        found += [_info(run) for run in page]
-        token = page.token
-        if not token:
-            break
-    return found
+def list_runs(
+    project: Project, *, drafts: bool = False, phase: str = "", status: str = "", limit: int = 100
+) -> list[RunInfo]:
+    """The newest runs first, pipeline runs among them; drafts only when asked for.
+
+    They come from the run index, which catches up with MLflow first.
+    """
+    with index.opened(project) as opened:
+        return opened.list_runs(drafts=drafts, phase=phase, status=status, limit=limit)
 
 
-def _info(run: Run) -> RunInfo:
-    tags = run.data.tags
-    ended = run.info.end_time
-    return RunInfo(
-        run_id=run.info.run_id,
-        phase=tags.get("workbench.phase", run.info.run_name or ""),
-        status=_FROM_MLFLOW.get(run.info.status, run.info.status.lower()),
-        started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
-        ended_at=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
-        parent_run_id=tags.get("mlflow.parentRunId", ""),
-        draft=tags.get("workbench.draft") == "true",
-        who=tags.get("mlflow.user", ""),
-        code_version=tags.get("workbench.code_version", ""),
-        report=tags.get("workbench.report", ""),
-        params=dict(run.data.params),
-        metrics=dict(run.data.metrics),
-        datasets=json.loads(tags.get("workbench.datasets", "{}")),
-    )
+def find(project: Project, prefix: str) -> RunInfo:
+    """The run whose id begins like that, drafts among them.
+
+    Raises
+    ------
+    UnknownName
+        There is none, or there are several.
+    """
+    with index.opened(project) as opened:
+        return opened.find(prefix)

@@ -13,9 +13,12 @@ from tests.projects import make_project, write_notebook
 
 COMMANDS = [
     "init",
+    "adopt",
     "run",
     "status",
     "runs",
+    "diff",
+    "prune",
     "models",
     "promote",
     "rollback",
@@ -23,6 +26,8 @@ COMMANDS = [
     "serve",
     "site",
     "check",
+    "agent",
+    "doctor",
 ]
 
 

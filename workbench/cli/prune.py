@@ -1,0 +1,95 @@
+"""``workbench prune``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.project import CONFIG_NAME, Project, open_project
+
+if TYPE_CHECKING:
+    from workbench.tracking.retention import Plan
+
+
+@click.command(epilog="Examples:  workbench prune --dry-run    workbench prune    workbench prune --json")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--json", "as_json", is_flag=True, help="Print as one JSON object.")
+def prune(dry_run: bool, as_json: bool) -> None:
+    """Remove reports, runs and drafts that are older than [retention] in workbench.toml allows.
+
+    What stays whatever its age: the newest reports of each phase, what runs, and all that model versions,
+    the ledger and the data in use lead back to. Nothing is asked; look with --dry-run first.
+    """
+    project = open_project()
+
+    from workbench.tracking import retention
+
+    chosen = retention.plan(project)
+    if not dry_run:
+        retention.apply(project, chosen)
+        if chosen.reports:
+            from workbench.site import index
+
+            index.build_index(project)
+    if as_json:
+        from workbench.cli.output import print_json
+
+        print_json(_as_json(chosen, dry_run))
+    else:
+        _show(project, chosen, dry_run)
+
+
+def _as_json(chosen: Plan, dry_run: bool) -> dict[str, Any]:
+    return {
+        "removed": not dry_run,
+        "days": chosen.days,
+        "reports": [str(folder) for folder in chosen.reports],
+        "runs": list(chosen.runs),
+        "drafts": [str(folder) for folder in chosen.drafts],
+        "bytes": chosen.bytes,
+        "kept": chosen.kept,
+    }
+
+
+def _show(project: Project, chosen: Plan, dry_run: bool) -> None:
+    phases = Counter(folder.parent.name for folder in chosen.reports)
+    for phase, count in sorted(phases.items()):
+        click.echo(f"  {phase:<12} {_count(count, 'report')}")
+    if chosen.drafts:
+        click.echo(f"  {'drafts':<12} {_count(len(chosen.drafts), 'folder')}")
+    if chosen.runs:
+        click.echo(f"  {'MLflow':<12} {_count(len(chosen.runs), 'run')}")
+    for run_id, reason in chosen.kept.items():
+        click.secho(f"  stays        {run_id[:8]}: {reason}", dim=True)
+    verb = "would be removed" if dry_run else "removed"
+    click.echo(
+        f"{verb}: {chosen.bytes / 1e6:,.1f} MB in reports and drafts"
+        if not chosen.empty
+        else "nothing to remove"
+    )
+    if chosen.days is None:
+        click.echo(
+            "only drafts are looked at: reports and runs stay until [retention] days "
+            f"in {project.root / CONFIG_NAME} says for how long"
+        )
+    if chosen.runs and not dry_run:
+        click.echo(
+            "the runs are deleted in MLflow and can be restored there; "
+            f"mlflow gc --backend-store-uri {_without_password(project.tracking_uri)} frees their artifacts"
+        )
+
+
+def _without_password(uri: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(uri).render_as_string(hide_password=True)
+    except ArgumentError:
+        return uri
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
