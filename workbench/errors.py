@@ -8,6 +8,7 @@
     │   ├── ConfigError          workbench.toml says something it cannot mean
     │   ├── UnknownName          a phase, parameter, dataset, source or version that is not there
     │   ├── ParameterError       a parameter's value has the wrong type
+    │   ├── SecretError          a secret that is not there, or that could not be hidden
     │   └── MissingExtra         an optional dependency is not installed
     ├── DataError                data that is absent or not what it has to be
     │   ├── DatasetNotFound      nothing was written under that name yet
@@ -15,10 +16,9 @@
     │   └── CheckFailed          a sanity check refused the data
     ├── RunError                 a run did not end well
     │   ├── NotebookError        the notebook cannot be read, or is no notebook
-    │   ├── PhaseFailed          a cell raised, or the notebook stopped early
-    │   ├── KernelDied           the kernel went away while the notebook ran
-    │   ├── RunInterrupted       Ctrl-C, or a request to end
     │   └── AgentUnavailable     no warm process can be had, and why
+    ├── DiskFull                 no room on the disk that something was to be written to
+    ├── TrackingError            the tracking store does not answer, or cannot be used
     ├── RegistryError            about model versions and their aliases
     │   ├── UnsafeModel          a model file that will not be loaded, and why
     │   ├── AliasMoved           somebody else moved the alias in the meantime
@@ -41,18 +41,18 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DatasetNotFound",
-    "KernelDied",
+    "DiskFull",
     "MissingExtra",
     "NotebookError",
     "ParameterError",
-    "PhaseFailed",
     "ProjectNotFound",
     "PromotionRefused",
     "RegistryError",
     "RunError",
-    "RunInterrupted",
+    "SecretError",
     "ServingError",
     "SourceError",
+    "TrackingError",
     "UnknownName",
     "UnsafeModel",
     "UsageError",
@@ -124,6 +124,10 @@ class ParameterError(UsageError):
     """A parameter was given a value of the wrong type."""
 
 
+class SecretError(UsageError):
+    """A secret that is neither in the environment nor in the keyring, or too short to be hidden."""
+
+
 class MissingExtra(UsageError):
     """An optional dependency is missing; the message is the command that installs it."""
 
@@ -159,20 +163,16 @@ class NotebookError(RunError):
     exit_code = 2
 
 
-class PhaseFailed(RunError):
-    """A cell raised, or the notebook stopped before its end."""
-
-
-class KernelDied(RunError):
-    """The kernel went away while the notebook ran."""
-
-
-class RunInterrupted(RunError):
-    """The run was ended from outside (Ctrl-C or a signal)."""
-
-
 class AgentUnavailable(RunError):
     """No process can be forked from an agent; the message says why."""
+
+
+class DiskFull(WorkbenchError):
+    """There is no room on the disk that something was to be written to."""
+
+
+class TrackingError(WorkbenchError):
+    """The tracking store does not answer, or cannot be used."""
 
 
 class RegistryError(WorkbenchError):

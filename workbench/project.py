@@ -7,12 +7,21 @@ A project is a folder with a ``workbench.toml``. Its state (stores, reports, dra
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.config import Config, ModelConfig, ObjectiveConfig, PhaseConfig, SourceConfig, read_config
+from workbench.config import (
+    Config,
+    ModelConfig,
+    ObjectiveConfig,
+    PhaseConfig,
+    ProjectConfig,
+    SourceConfig,
+    read_config,
+)
 from workbench.errors import ConfigError, ProjectNotFound, UnknownName
 from workbench.locate import CONFIG_NAME, find_root, starting_folder
 
@@ -25,6 +34,13 @@ class Project:
 
     root: Path
     config: Config
+
+    @classmethod
+    def around(cls, folder: Path) -> Project:
+        """A project for notebooks that have none: this folder, without phases."""
+        plain = re.sub(r"[^a-z0-9_-]+", "-", folder.name.lower()).strip("-_")
+        name = plain if plain[:1].isalpha() else f"notebooks-{plain}".rstrip("-")
+        return cls(folder, Config(project=ProjectConfig(name=name), phases={}))
 
     @property
     def name(self) -> str:
@@ -62,16 +78,16 @@ class Project:
     @property
     def objective(self) -> ObjectiveConfig:
         """What is predicted (:class:`ConfigError` in a project that does not say)."""
-        if self.objective is None:
+        if self.config.objective is None:
             raise ConfigError(f"{CONFIG_NAME} has no [objective]: say what is predicted (target, time)")
-        return self.objective
+        return self.config.objective
 
     @property
     def model(self) -> ModelConfig:
         """The registered model (:class:`ConfigError` in a project that has none)."""
-        if self.model is None:
+        if self.config.model is None:
             raise ConfigError(f"{CONFIG_NAME} has no [model]: say what it is called (name, features)")
-        return self.model
+        return self.config.model
 
     def phase(self, name: str) -> PhaseConfig:
         """The phase of that name.

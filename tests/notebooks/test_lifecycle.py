@@ -146,9 +146,25 @@ def test_a_version_leads_back_to_its_notebook_code_and_data(flights_run: Flights
     assert len(manifest.environment_hash) == 64
 
 
-def test_a_second_run_works_and_keeps_the_first_ones_reports(flights_run: FlightsRun) -> None:
+@pytest.mark.practice("M9")
+def test_a_second_run_runs_only_what_would_come_out_differently(flights_run: FlightsRun) -> None:
+    """There is a champion now, which the first validation did not have; nothing else has changed."""
     before = flights_run.report("train")
-    again = json.loads(flights_run.command("run", "gather", "prepare", "train", "validate", "--json").stdout)
-    assert again["status"] == "finished"
-    assert (before / "report.html").is_file()
-    assert again["phases"][2]["report"] != str(before)
+    upstream = ("gather", "analyze", "prepare", "train", "validate")
+    told = flights_run.command("run", "--explain", *upstream).stdout
+    assert "up to date" in told
+    assert "alias flights-late@champion: none then, v1 now" in told
+    again = json.loads(flights_run.command("run", *upstream, "--json").stdout)
+    assert [phase["status"] for phase in again["phases"]] == ["up_to_date"] * 4 + ["finished"]
+    assert again["phases"][3]["report"] == str(before)
+    third = json.loads(flights_run.command("run", *upstream, "--json").stdout)
+    assert {phase["status"] for phase in third["phases"]} == {"up_to_date"}
+    assert not third["run_id"]
+
+
+def test_what_the_notebooks_read_is_known_so_that_each_can_be_up_to_date(flights_run: FlightsRun) -> None:
+    for phase in flights_run.result["phases"]:
+        manifest = flights_run.manifest(phase["phase"])
+        assert not manifest.unaccounted, phase["phase"]
+        assert manifest.inputs
+        assert manifest.cpu_seconds > 0.5

@@ -9,7 +9,8 @@ from typing import Any
 
 from workbench.check.findings import CheckResult, Finding, place, result
 from workbench.errors import NotebookError
-from workbench.execution.notebook import read_notebook, read_parameters
+from workbench.execution.notebook import read_notebook
+from workbench.execution.notebook.parameters import read_parameters
 from workbench.project import Project
 
 __all__ = ["MAX_CODE_CELLS", "check_notebooks"]

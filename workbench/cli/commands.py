@@ -9,11 +9,14 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import click
 
 from workbench.errors import WorkbenchError
+from workbench.locate import find_root, starting_folder
 
 __all__ = ["main"]
 
@@ -21,9 +24,12 @@ __all__ = ["main"]
 # help imports no command, and a command imports only itself.
 _COMMANDS = {
     "init": ("init", "Make a project in a new folder."),
+    "adopt": ("adopt", "Propose a workbench.toml for notebooks that exist already."),
     "run": ("run", "Run phases, or all of them, and keep a report of each."),
     "status": ("status", "Show the newest report of each phase, and the served version."),
     "runs": ("status", "List runs, newest first."),
+    "diff": ("diff", "Show in what two runs differ."),
+    "prune": ("prune", "Remove old reports, runs and drafts; what models and the ledger need stays."),
     "models": ("models", "List the versions of the registered model."),
     "promote": ("models", "Make a version the champion."),
     "rollback": ("models", "Put the champion before back in front."),
@@ -83,10 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
         status = _group.main(arguments, prog_name="workbench", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except WorkbenchError as error:
-        click.secho(f"workbench: {error.message}", fg="red", err=True)
-        if error.details:
-            click.echo(error.details, err=True)
-        sys.exit(error.exit_code)
+        _fail(error)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -96,3 +99,17 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output (such as head) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        from workbench.store import trouble
+
+        known = trouble.in_words(error, (find_root(starting_folder()) or Path()) / ".workbench")
+        if known is None:
+            raise
+        _fail(known)
+
+
+def _fail(error: WorkbenchError) -> NoReturn:
+    click.secho(f"workbench: {error.message}", fg="red", err=True)
+    if error.details:
+        click.echo(error.details, err=True)
+    sys.exit(error.exit_code)

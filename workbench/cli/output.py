@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +15,11 @@ from rich.table import Table
 
 from workbench.execution.progress import PhaseResult
 
-__all__ = ["STATUS_STYLE", "Bar", "age", "print_json", "print_table"]
+if TYPE_CHECKING:
+    from workbench.execution.plan import Step
+    from workbench.project import Project
+
+__all__ = ["STATUS_STYLE", "Bar", "age", "print_json", "print_steps", "print_table", "tell_tidied"]
 
 STATUS_STYLE = {
     "finished": "green",
@@ -25,6 +30,11 @@ STATUS_STYLE = {
     "inconclusive": "yellow",
     "skipped": "dim",
     "up_to_date": "dim",
+}
+_VERDICTS = {
+    "up_to_date": ("=", "up to date", "dim"),
+    "run": ("▶", "would run", "cyan"),
+    "depends": ("?", "may run", "yellow"),
 }
 _MARK = {"finished": "✓", "failed": "✗", "killed": "✗", "skipped": "·", "up_to_date": "="}
 
@@ -59,34 +69,81 @@ def age(moment: datetime, now: datetime) -> str:
     return f"{seconds:.0f} s ago"
 
 
-class Bar:
-    """Progress of a pipeline run on standard error: a live line per phase in a terminal, else a line each."""
+def print_steps(steps: Iterable[Step]) -> None:
+    """What a run would do with each phase, and why, a reason a line."""
+    console = Console(highlight=False, soft_wrap=True)
+    for step in steps:
+        mark, said, style = _VERDICTS[step.verdict]
+        first, *rest = step.reasons or ("",)
+        console.print(f"[{style}]{mark} {step.phase:<10} {said:<10}[/]  {escape(first)}".rstrip())
+        for reason in rest:
+            console.print(f"{'':<25}{escape(reason)}")
 
-    def __init__(self) -> None:
+
+def tell_tidied(project: Project) -> None:
+    """Put in order what a kill or a store that was away has left open, and say so on standard error."""
+    left = (*project.state.glob("work/*/"), *project.state.glob("outbox/*.path"))
+    if left:
+        from workbench.execution import recover
+
+        for line in recover.tidy(project):
+            print(f"workbench: {line}", file=sys.stderr)
+
+
+class Bar:
+    """Progress of a pipeline run on standard error.
+
+    In a terminal, a live line names every phase that runs and its cell; else there is a line for the
+    start and the end of each. With ``follow``, what notebooks print stands above it as it comes.
+    """
+
+    def __init__(self, *, follow: bool = False) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._status = self._console.status("") if self._console.is_terminal else None
-        self._started = time.monotonic()
+        self._follow = follow
+        self._live: dict[str, tuple[float, str]] = {}
+        self._half: dict[str, str] = {}
 
     def phase_started(self, phase: str, cells: int) -> None:
-        self._started = time.monotonic()
+        self._live[phase] = (time.monotonic(), "starting a kernel")
         if self._status:
             self._status.start()
-            self._status.update(f"{phase:<10} starting a kernel")
+            self._draw()
         else:
             self._console.print(f"  {phase:<10} {cells} cells …")
 
     def cell_started(self, phase: str, cell: int, cells: int) -> None:
-        if self._status:
-            seconds = time.monotonic() - self._started
-            self._status.update(f"{phase:<10} cell {cell} of {cells}  [dim]{seconds:.0f} s[/]")
+        started, _ = self._live.get(phase, (time.monotonic(), ""))
+        self._live[phase] = (started, f"cell {cell} of {cells}")
+        self._draw()
+
+    def output(self, phase: str, text: str) -> None:
+        if self._follow:
+            *whole, self._half[phase] = (self._half.get(phase, "") + text).split("\n")
+            for line in whole:
+                self._console.print(f"[dim]{phase:<10} │[/] {escape(line)}", soft_wrap=True)
+
+    def said(self, phase: str, line: str) -> None:
+        self._console.print(f"[yellow]![/] {phase:<10} {escape(line)}", soft_wrap=True)
 
     def phase_ended(self, result: PhaseResult) -> None:
-        if self._status:
+        if half := self._half.pop(result.phase, ""):
+            self.output(result.phase, f"{half}\n")
+        self._live.pop(result.phase, None)
+        if self._status and not self._live:
             self._status.stop()
-        style = STATUS_STYLE[result.status]
+        self._draw()
+        style, status = STATUS_STYLE[result.status], result.status.replace("_", " ")
         seconds = f"{result.seconds:6.1f} s" if result.seconds else " " * 8
+        last = result.report if result.status != "skipped" else result.why
         self._console.print(
-            f"[{style}]{_MARK[result.status]}[/] {result.phase:<10} [{style}]{result.status:<9}[/] {seconds}"
-            f"  [dim]{escape(result.report)}[/]",
+            f"[{style}]{_MARK[result.status]}[/] {result.phase:<10} [{style}]{status:<10}[/] {seconds}"
+            f"  [dim]{escape(last)}[/]",
             soft_wrap=True,
         )
+
+    def _draw(self) -> None:
+        if self._status and self._live:
+            now = time.monotonic()
+            parts = [f"{phase} {what} [dim]{now - at:.0f} s[/]" for phase, (at, what) in self._live.items()]
+            self._status.update("  ·  ".join(parts))

@@ -21,13 +21,23 @@ def show(project: Project, result: PipelineResult, page: Path) -> None:
         told = result.facts.get(phase.phase, {}).get("summary")
         if told:
             console.print(f"[bold]{phase.phase:<10}[/] {escape(str(told))}")
-    console.print(f"\n{len(result.phases)} phases in {result.seconds:.0f} s: {result.status}")
+    fresh = sum(phase.status == "up_to_date" for phase in result.phases)
+    if fresh == len(result.phases):
+        console.print(f"\nall {fresh} phases are up to date: nothing to do")
+        console.print("[bold]next[/]       workbench run --explain               how that was decided")
+        console.print("           workbench run --force                 run them all the same")
+        return
+    kept = f" ({fresh} up to date)" if fresh else ""
+    count = "1 notebook" if len(result.phases) == 1 else f"{len(result.phases)} phases{kept}"
+    console.print(f"\n{count} in {result.seconds:.0f} s: {result.status}")
     console.print(f"[bold]reports[/]    {page}")
     if result.status == "finished":
         console.print("[bold]next[/]       " + "\n           ".join(_next(project)))
 
 
 def _next(project: Project) -> list[str]:
+    if not project.config.phases:
+        return ["workbench adopt                       propose a project for the notebooks here"]
     steps = ["workbench status                        which version is served, and why"]
     if "train" in project.config.phases:
         steps.append(

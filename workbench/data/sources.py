@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from workbench.data import changes, tables
 from workbench.errors import CheckFailed, SourceError, WorkbenchError
+from workbench.store.hashing import hash_file, hash_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from workbench.config import SourceConfig
     from workbench.project import Project
 
-__all__ = ["Check", "Pull", "check", "load"]
+__all__ = ["Check", "Pull", "check", "fingerprint", "load"]
+
+
+_ASK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,48 @@ def load(project: Project, name: str) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame):
         raise SourceError(f"source {name!r} returned {type(frame).__name__}, not a DataFrame")
     return frame.reset_index(drop=True)
+
+
+def fingerprint(project: Project, name: str) -> str:
+    """What tells, without pulling it, whether a source is what it was; empty when nothing does.
+
+    It covers how the source is declared, so that a changed declaration is a changed source.
+
+    Raises
+    ------
+    SourceError
+        When what ``[sources.NAME.fingerprint]`` names cannot be asked.
+    """
+    source = project.source(name)
+    declared = source.fingerprint
+    if declared is None:
+        return ""
+    try:
+        if declared.package:
+            told = version(declared.package)
+        elif declared.files:
+            found = {path for pattern in declared.files for path in project.root.glob(pattern)}
+            told = hash_value({str(path): hash_file(path) for path in found if path.is_file()})
+        elif declared.url:
+            told = _ask(declared.url)
+        else:
+            told = str(project.resolve(declared.function)())
+    except Exception as error:
+        raise SourceError(
+            f"source {name!r}: its fingerprint cannot be had: {type(error).__name__}: {error}"
+        ) from error
+    return hash_value([told, source.model_dump(mode="json", exclude={"description"})]) if told else ""
+
+
+def _ask(url: str) -> str:
+    """What a server says of an address without sending it; empty when it says nothing that tells."""
+    from urllib.request import Request, urlopen
+
+    with urlopen(Request(url, method="HEAD"), timeout=_ASK_SECONDS) as answer:
+        said = answer.headers
+        return said.get("ETag") or " ".join(
+            filter(None, (said.get("Last-Modified"), said.get("Content-Length")))
+        )
 
 
 def check(project: Project, name: str, frame: pd.DataFrame, now: datetime) -> tuple[Check, ...]:

@@ -1,47 +1,27 @@
-"""A pipeline run: phases in the order of their needs, each handed what the earlier ones wrote."""
+"""Run phases, any notebook, or phases from within a notebook: each as one pipeline run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from graphlib import TopologicalSorter
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data.tables import DatasetVersion
-from workbench.errors import ParameterError, RunError, UnknownName, WorkbenchError
-from workbench.execution import notebook, runner
-from workbench.execution.progress import PhaseResult, PipelineResult, Progress, Quiet
+from workbench.config import PhaseConfig
+from workbench.errors import RunError
+from workbench.execution.notebook import parameters as parameters_of
+from workbench.execution.pipeline_run import OVER, PipelineRun
+from workbench.execution.plan import order
+from workbench.execution.progress import PipelineResult, Progress, Quiet
+from workbench.execution.runner import Outcome
+from workbench.execution.shown import for_notebooks
 from workbench.project import Project
+from workbench.tracking import context as contexts
 from workbench.tracking import runs
 from workbench.tracking.context import RunContext
-from workbench.tracking.models import TrainedModel
 from workbench.tracking.phase import Phase
 
-__all__ = ["order", "parse_parameters", "run", "run_within"]
-
-
-class _State:
-    """What the phases of one pipeline run have written so far."""
-
-    def __init__(self, parent: RunContext | None = None) -> None:
-        self.inputs: dict[str, DatasetVersion] = dict(parent.inputs) if parent else {}
-        self.models: dict[str, TrainedModel] = dict(parent.models) if parent else {}
-        self.facts: dict[str, dict[str, Any]] = dict(parent.facts) if parent else {}
-
-
-def order(project: Project, names: Sequence[str] = ()) -> list[str]:
-    """The given phases (default: all) so that each comes after what it needs.
-
-    Raises
-    ------
-    UnknownName
-        For a phase that the project does not have.
-    """
-    for name in names:
-        project.phase(name)
-    graph = {name: phase.needs for name, phase in project.config.phases.items()}
-    ordered = list(TopologicalSorter(graph).static_order())
-    return [name for name in ordered if not names or name in names]
+__all__ = ["order", "parse_parameters", "phase_name", "run", "run_notebook", "run_within", "share_out"]
 
 
 def parse_parameters(project: Project, phases: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
@@ -52,22 +32,15 @@ def parse_parameters(project: Project, phases: Sequence[str], given: Mapping[str
     UnknownName
         When none of the phases declares such a parameter.
     ParameterError
-        When a value has the wrong type.
+        When a value has the wrong type, or one that is required is missing.
     """
-    declared = _declared(project, phases)
-    values = {}
-    for name, text in given.items():
-        takers = [parameters[name] for parameters in declared.values() if name in parameters]
-        if not takers:
-            known = [known for parameters in declared.values() for known in parameters]
-            raise UnknownName("parameter", name, known, where=f"phase {', '.join(phases)}")
-        parsed = [notebook.parse(taker, text) for taker in takers]
-        if any(type(value) is not type(parsed[0]) for value in parsed):
-            raise ParameterError(
-                f"parameter {name!r} has another type in different phases; run them one by one"
-            )
-        values[name] = parsed[0]
-    return values
+    shared = parameters_of.share_out(_declared(project, phases), given, read=parameters_of.parse)
+    return {name: value for values in shared.values() for name, value in values.items()}
+
+
+def share_out(project: Project, phases: Sequence[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The parameters of each phase, checked, out of those given for all (errors as above)."""
+    return parameters_of.share_out(_declared(project, phases), given)
 
 
 def run(
@@ -75,18 +48,62 @@ def run(
     phases: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    *,
+    force: Iterable[str] = (),
 ) -> PipelineResult:
-    """Run phases (default: all) as one pipeline run.
+    """Bring phases (default: all) up to date as one pipeline run.
 
-    Each parameter goes to every phase that declares it. A phase that does not finish ends the run:
-    what comes after it is skipped.
+    Each parameter goes to every phase that declares it. Phases that are up to date hand on what they
+    wrote before. What needs a phase that does not finish is skipped; the rest goes on.
+
+    Parameters
+    ----------
+    force : iterable of str
+        Phases that run even if they are up to date.
 
     Raises
     ------
     UsageError
         For an unknown phase or parameter or an ill-typed value, before anything is started.
     """
-    return _run(project, phases, parameters or {}, progress or Quiet(), within=None)
+    ordered = order(project, phases)
+    given = share_out(project, ordered, parameters or {})
+    configs = {name: project.phase(name) for name in ordered}
+    pipeline = PipelineRun(project, configs, given, progress or Quiet(), forced=frozenset(force))
+    return pipeline.run()
+
+
+def run_notebook(
+    project: Project,
+    path: Path,
+    parameters: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> PipelineResult:
+    """Run a notebook that is no phase: always, and nobody reads by default what it writes.
+
+    Raises
+    ------
+    NotebookError
+        When there is no such notebook.
+    UsageError
+        For an unknown parameter or an ill-typed value.
+    """
+    given = parameters_of.check_all(path, parameters or {})
+    name = phase_name(project, path)
+    config = PhaseConfig(notebook=os.path.relpath(path, project.root))
+    pipeline = PipelineRun(project, {name: config}, {name: given}, progress or Quiet(), adhoc=True)
+    return pipeline.run()
+
+
+def phase_name(project: Project, path: Path) -> str:
+    """The phase whose notebook this is; else a name made of the file's, which no phase has."""
+    resolved = path.resolve()
+    for name, phase in project.config.phases.items():
+        if (project.root / phase.notebook).resolve() == resolved:
+            return name
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in path.stem.lower())
+    name = plain.strip("-") or "notebook"
+    return f"{name}-notebook" if name in project.config.phases or name == runs.PIPELINE else name
 
 
 def run_within(
@@ -98,132 +115,42 @@ def run_within(
     """Run phases from inside a notebook, as a pipeline run nested in its run.
 
     It reads what the surrounding pipeline run wrote. What it writes itself is not what later runs
-    read by default. From a draft, everything that it writes is part of that draft.
+    read by default. From a draft, everything that it writes is part of that draft. All of it runs,
+    and what it depends on becomes part of what the notebook's own run depends on.
 
     Raises
     ------
     RunError
         When one of the phases does not finish.
     """
-    result = _run(phase.project, phases, parameters or {}, progress or Quiet(), within=phase.context)
+    project = phase.project
+    with contexts.accounted():  # the nested runs record what they read, and hand that on below
+        ordered = order(project, phases)
+        given = share_out(project, ordered, parameters or {})
+        configs = {name: project.phase(name) for name in ordered}
+        pipeline = PipelineRun(project, configs, given, progress or for_notebooks(), within=phase.context)
+        result = pipeline.run()
     if result.status != "finished":
-        last = next(item for item in result.phases if item.status not in ("finished", "skipped"))
+        last = next(item for item in result.phases if item.status not in (*OVER, "skipped"))
         raise RunError(f"nested phase {last.phase!r} {last.status}; its report: {last.report}")
+    written = {item.name for outcome in pipeline.outcomes for item in outcome.record.writes}
+    for outcome in pipeline.outcomes:
+        _take_over(phase.context, outcome, {*ordered, *written})
     return result
 
 
-def _declared(project: Project, phases: Sequence[str]) -> dict[str, dict[str, notebook.Parameter]]:
-    return {name: notebook.read_parameters(project.root / project.phase(name).notebook) for name in phases}
+def _take_over(context: RunContext, nested: Outcome, written: set[str]) -> None:
+    """What a nested run depends on, its surrounding run depends on as well."""
+    contexts.append(context, "code", {nested.manifest.notebook: nested.manifest.code_hash})
+    contexts.append(context, "code", nested.manifest.code)
+    for item in nested.manifest.inputs:
+        if not (item.kind in ("dataset", "models", "facts") and item.name in written):
+            contexts.append(context, "input", item.model_dump())
+    for told in nested.manifest.unaccounted:
+        contexts.append(context, "unaccounted", told)
 
 
-def _share_out(
-    project: Project, phases: Sequence[str], given: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """The parameters of each phase, checked, out of those given for all."""
-    declared = _declared(project, phases)
-    for name in given:
-        if not any(name in parameters for parameters in declared.values()):
-            known = [known for parameters in declared.values() for known in parameters]
-            raise UnknownName("parameter", name, known, where=f"phase {', '.join(phases)}")
+def _declared(project: Project, phases: Sequence[str]) -> dict[str, dict[str, parameters_of.Parameter]]:
     return {
-        phase: {
-            name: notebook.check(parameters[name], value)
-            for name, value in given.items()
-            if name in parameters
-        }
-        for phase, parameters in declared.items()
+        name: parameters_of.read_parameters(project.root / project.phase(name).notebook) for name in phases
     }
-
-
-def _run(
-    project: Project,
-    names: Sequence[str],
-    given: Mapping[str, Any],
-    progress: Progress,
-    within: RunContext | None,
-) -> PipelineResult:
-    ordered = order(project, names)
-    parameters = _share_out(project, ordered, given)
-    draft = within is not None and within.draft
-    run_id = runs.start(
-        project, runs.PIPELINE, draft=draft, parent=within.run_id if within else "", params=dict(given)
-    )
-    state = _State(within)
-    results: list[PhaseResult] = []
-    status = "failed"
-    try:
-        for name in ordered:
-            context = _context(project, name, run_id, parameters[name], state, within)
-            results.append(_run_one(project, context, parameters[name], state, progress))
-            if results[-1].status != "finished":
-                break
-        status = _overall(results)
-    except KeyboardInterrupt:
-        status = "killed"
-    finally:
-        runs.end(project, run_id, status)
-    for name in ordered[len(results) :]:
-        results.append(PhaseResult(name, "skipped"))
-        progress.phase_ended(results[-1])
-    return PipelineResult(run_id, _overall(results, status), tuple(results), state.facts)
-
-
-def _overall(results: Sequence[PhaseResult], status: str = "finished") -> Any:
-    for result in results:
-        if result.status in ("failed", "killed"):
-            return result.status
-    return status
-
-
-def _context(
-    project: Project,
-    phase: str,
-    pipeline_run_id: str,
-    parameters: Mapping[str, Any],
-    state: _State,
-    within: RunContext | None,
-) -> RunContext:
-    draft = within is not None and within.draft
-    run_id = runs.start(project, phase, draft=draft, parent=pipeline_run_id, params=dict(parameters))
-    folder = (
-        within.folder / f"{phase}-{run_id[:8]}" if within and draft else runner.work_folder(project, run_id)
-    )
-    return RunContext(
-        project_root=project.root,
-        phase=phase,
-        run_id=run_id,
-        pipeline_run_id=pipeline_run_id,
-        draft=draft,
-        default=within is None,
-        data_root=within.data_root if within and draft else project.data_uri,
-        folder=Path(folder),
-        inputs=state.inputs,
-        models=state.models,
-        facts=state.facts,
-    )
-
-
-def _run_one(
-    project: Project, context: RunContext, parameters: Mapping[str, Any], state: _State, progress: Progress
-) -> PhaseResult:
-    try:
-        outcome = runner.run_phase(project, context, parameters, progress)
-    except (WorkbenchError, KeyboardInterrupt) as error:
-        status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
-        runs.end(project, context.run_id, status)
-        raise
-    finally:
-        runner.clear(context)
-    state.inputs.update({item.name: item for item in outcome.record.writes})
-    if outcome.record.models:
-        state.models = {model.name: model for model in outcome.record.models}
-    state.facts[context.phase] = outcome.manifest.notes
-    result = PhaseResult(
-        phase=context.phase,
-        status=outcome.manifest.status,
-        run_id=context.run_id,
-        seconds=round(outcome.manifest.seconds, 3),
-        report=str(outcome.report),
-    )
-    progress.phase_ended(result)
-    return result

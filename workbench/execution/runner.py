@@ -1,214 +1,252 @@
-"""One phase: its notebook through papermill, and a report for whatever end it came to."""
+"""One phase: its notebook in a kernel, and a report for whatever end that came to."""
 
 from __future__ import annotations
 
-import logging
+import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workbench.errors import KernelDied, PhaseFailed, RunError, RunInterrupted
+from workbench.config import PhaseConfig
+from workbench.execution import notebook, publish
+from workbench.execution.executor.ending import Ending
+from workbench.execution.executor.execute import Executed, Execution, Limits, Usage
 from workbench.execution.progress import Progress
 from workbench.project import Project
 from workbench.tracking import context as contexts
-from workbench.tracking import environment, reports, runs, store
+from workbench.tracking import environment, inputs, reports, secrets, store
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-__all__ = ["Outcome", "clear", "run_phase", "work_folder"]
-
-_KERNEL_LOG = "kernel.log"
-_INSERTED = {"papermill-error-cell-tag", "injected-parameters"}
+__all__ = ["Outcome", "PhaseRun", "manifest_of"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one phase: its report, what it recorded, and the error if it has one."""
+    """What came of one phase: its report, what it recorded, and what the tracking store was not told."""
 
     manifest: reports.Manifest
     report: Path
     record: contexts.Record
-    error: RunError | None
+    undelivered: str = ""
 
 
-def run_phase(
+class PhaseRun:
+    """One execution of one phase's notebook, in whatever thread calls :meth:`run`.
+
+    Parameters
+    ----------
+    context : RunContext
+        The run that was opened for it, with a scratch folder of its own.
+    phase : PhaseConfig
+        The notebook, and the limits that it is held to.
+    parameters : mapping
+        Checked before.
+    attempt : int
+        Which of the declared attempts this is.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        context: contexts.RunContext,
+        phase: PhaseConfig,
+        parameters: Mapping[str, Any],
+        progress: Progress,
+        *,
+        attempt: int = 1,
+    ) -> None:
+        self._project, self._context, self._phase = project, context, phase
+        self._parameters, self._attempt = dict(parameters), attempt
+        self._path = project.root / phase.notebook
+        about = notebook.summarize(notebook.read_notebook(self._path))
+        self._log = _Log(context, progress, cells=about.cells)
+        execution = project.config.execution
+        self._execution = Execution(
+            self._path,
+            folder=context.folder,
+            parameters=self._parameters,
+            environment=_kernel_environment(project, context),
+            limits=Limits(
+                cell_seconds=phase.cell_timeout.total_seconds() if phase.cell_timeout else None,
+                seconds=phase.timeout.total_seconds() if phase.timeout else None,
+                memory_bytes=int(phase.memory) if phase.memory else None,
+                output_bytes=int(execution.max_output),
+            ),
+            listener=self._log,
+            extensions=["workbench.tracking.witness"],
+        )
+
+    def cancel(self) -> None:
+        """End it from another thread: its report says that it was interrupted."""
+        self._execution.cancel()
+
+    def run(self) -> Outcome:
+        """Execute the notebook, publish its report and close its run with the status that it earned."""
+        before = inputs.files(self._project.root, self._phase.reads)
+        code_hash = environment.code_hash(self._path)
+        started = datetime.now(UTC)
+        self._context.save()
+        self._log.write("started", notebook=self._phase.notebook, attempt=self._attempt)
+        executed = self._execution.run()
+        record = contexts.read_record(self._context)
+        ending, outputs = self._declared_outputs(executed.ending, record)
+        record.inputs.update({(item.kind, item.name): item for item in before})
+        self._note_moved(record, before)
+        self._log.write("ended", reason=ending.reason, message=ending.message)
+        manifest = manifest_of(
+            self._project,
+            self._context,
+            record,
+            ending,
+            executed.usage,
+            started=started,
+            notebook=self._phase.notebook,
+            parameters=self._parameters,
+        ).model_copy(
+            update={
+                "outputs": outputs,
+                "code_hash": code_hash,
+                "attempt": self._attempt,
+                "cut_bytes": executed.cut_bytes,
+            }
+        )
+        return self._publish(executed, manifest, record)
+
+    def _declared_outputs(
+        self, ending: Ending, record: contexts.Record
+    ) -> tuple[Ending, tuple[contexts.Input, ...]]:
+        """A phase that says what it writes has finished only when it has written that."""
+        if ending.reason != "finished":
+            return ending, ()
+        datasets = {item.name for item in record.writes}
+        patterns = [name for name in self._phase.writes if name not in datasets]
+        found = inputs.files(self._project.root, patterns)
+        there = {item.name for item in found if item.kind == "file"}
+        for pattern in patterns:
+            if not any(Path(name).match(pattern) for name in there):
+                message = (
+                    f"every cell of phase {self._context.phase!r} ran, but {pattern!r}, which it declares "
+                    "to write, is not there: write it, or correct [phases] writes"
+                )
+                return Ending("stopped_early", message), ()
+        return ending, tuple(item for item in found if item.kind == "file")
+
+    def _note_moved(self, record: contexts.Record, before: tuple[contexts.Input, ...]) -> None:
+        """Leave out what is accounted for; say when a declared file changed while the notebook ran."""
+        accounted = {f"file:{item.name}" for item in before if item.kind == "file"}
+        record.unaccounted = [item for item in record.unaccounted if item not in accounted]
+        if inputs.files(self._project.root, self._phase.reads) != before:
+            record.unaccounted.append("moved:a file that it reads changed while it ran")
+        if not record.watched:
+            record.unaccounted.append("unwatched:its kernel cannot be watched, so nobody knows what it read")
+
+    def _publish(self, executed: Executed, manifest: reports.Manifest, record: contexts.Record) -> Outcome:
+        names = {*record.secrets, *secrets.names_in(self._parameters)}
+        manifest, clean, log = publish.redacted(manifest, executed.notebook, self._log.text(), names)
+        report = publish.write_report(self._project, self._context, manifest, clean, log)
+        undelivered = publish.deliver(self._project, report, manifest)
+        return Outcome(manifest, report, record, undelivered)
+
+
+def manifest_of(
     project: Project,
     context: contexts.RunContext,
+    record: contexts.Record,
+    ending: Ending,
+    usage: Usage,
+    *,
+    started: datetime,
+    notebook: str,
     parameters: Mapping[str, Any],
-    progress: Progress,
-) -> Outcome:
-    """Execute the notebook of ``context.phase`` with parameters that were checked before.
-
-    The run that ``context`` names is closed with the status that the notebook earned, and its report
-    is published whatever that was: finished, failed or killed.
-    """
-    path = project.root / project.phase(context.phase).notebook
-    started = datetime.now(UTC)
-    context_file = context.save()
-    executed, error = _execute(project, context, path, parameters, context_file, progress)
-    ended = datetime.now(UTC)
-    record = contexts.read_record(context)
-    manifest = reports.Manifest(
+) -> reports.Manifest:
+    """The manifest of a run that has ended, from what it recorded."""
+    path = project.root / notebook
+    price = project.config.execution.price_per_hour
+    return reports.Manifest(
         run_id=context.run_id,
         pipeline_run_id=context.pipeline_run_id,
         project=project.name,
         phase=context.phase,
-        notebook=project.phase(context.phase).notebook,
-        status=_status(error),
-        error=_failure(executed, error),
+        notebook=notebook,
+        status=_status(ending),
+        error=_failure(context, ending),
         parameters=dict(parameters),
         reads=tuple({(item.name, item.version): item for item in record.reads}.values()),
         writes=tuple({(item.name, item.version): item for item in record.writes}.values()),
         models=tuple(record.models),
         notes=record.notes,
+        inputs=tuple(record.inputs.values()),
+        code=record.code,
+        unaccounted=tuple(record.unaccounted),
+        warnings=tuple(record.warnings),
         code_version=environment.code_version(project.root),
-        notebook_hash=environment.notebook_hash(path),
+        notebook_hash=environment.notebook_hash(path) if path.is_file() else "",
         environment_hash=environment.environment_hash(),
         started_at=started,
-        ended_at=ended,
-        seconds=(ended - started).total_seconds(),
+        ended_at=datetime.now(UTC),
+        seconds=usage.seconds,
+        cpu_seconds=usage.cpu_seconds,
+        peak_memory_bytes=usage.peak_memory_bytes,
+        cost=None if price is None else round(usage.cpu_seconds * price / 3600, 6),
         who=environment.who(),
         draft=context.draft,
         default=context.default,
     )
-    report = _publish(project, context, manifest, executed)
-    runs.log_lineage(project, context.run_id, record.reads, record.writes)
-    store.client(project).log_artifacts(context.run_id, str(report), "report")
-    runs.end(project, context.run_id, manifest.status, report=str(report))
-    return Outcome(manifest, report, record, error)
 
 
-def _execute(
-    project: Project,
-    context: contexts.RunContext,
-    path: Path,
-    parameters: Mapping[str, Any],
-    context_file: Path,
-    progress: Progress,
-) -> tuple[NotebookNode, RunError | None]:
-    import nbformat
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    from workbench.execution import engine
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    output = context.folder / reports.NOTEBOOK
-    notebook = nbformat.read(path, as_version=4)
-    cells = len(notebook.cells)
-    progress.phase_started(context.phase, cells)
-    error: RunError | None = None
-    try:
-        papermill.execute_notebook(
-            str(path),
-            str(output),
-            parameters=dict(parameters),
-            engine_name=engine.NAME,
-            kernel_name=engine.kernel_for(notebook),
-            progress_bar=False,
-            cwd=str(path.parent),
-            kernel_env=_kernel_environment(project, context, context_file),
-            kernel_log=context.folder / _KERNEL_LOG,
-            on_cell=lambda index: progress.cell_started(context.phase, index + 1, cells),
-        )
-    except PapermillExecutionError as raised:
-        error = PhaseFailed(f"phase {context.phase!r} failed: {raised.ename}: {_first_line(raised.evalue)}")
-    except DeadKernelError:
-        error = KernelDied(
-            f"phase {context.phase!r} failed: its kernel died; was the machine out of memory?",
-            details=_last_words(context.folder / _KERNEL_LOG),
-        )
-    except KeyboardInterrupt:
-        error = RunInterrupted(f"phase {context.phase!r} was interrupted")
-    executed = nbformat.read(output if output.is_file() else path, as_version=4)
-    if error is None and (missed := _first_not_run(executed)) is not None:
-        error = PhaseFailed(f"phase {context.phase!r} stopped before its cell {missed}, without an error")
-    return executed, error
+def _status(ending: Ending) -> reports.Status:
+    if ending.reason == "finished":
+        return "finished"
+    return "killed" if ending.reason == "interrupted" else "failed"
 
 
-def _kernel_environment(project: Project, context: contexts.RunContext, context_file: Path) -> dict[str, str]:
+def _failure(context: contexts.RunContext, ending: Ending) -> reports.Failure | None:
+    if ending.reason == "finished":
+        return None
+    return reports.Failure(
+        message=f"phase {context.phase!r} {_status(ending)}: {ending.message}",
+        reason=ending.reason,
+        cell=ending.cell,
+        source=ending.source,
+        traceback=ending.traceback or ending.details,
+    )
+
+
+def _kernel_environment(project: Project, context: contexts.RunContext) -> dict[str, str]:
     experiment = store.experiment_id(project, draft=context.draft)
     return {
         **os.environ,
         **store.environment(project, context.run_id, experiment),
-        contexts.CONTEXT_VARIABLE: str(context_file),
+        contexts.CONTEXT_VARIABLE: str(context.path),
         # Wherever this runs, charts belong into the notebook; CI and containers often say Agg.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "WORKBENCH_PROJECT": str(project.root),
     }
 
 
-def _first_not_run(notebook: NotebookNode) -> int | None:
-    """The first code cell with a source that was never executed (1-based), if any."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            return number
-    return None
+class _Log:
+    """What happened when, as JSON lines with the run's id, and passed on to whoever looks."""
 
+    def __init__(self, context: contexts.RunContext, progress: Progress, cells: int) -> None:
+        self._context, self._progress, self._lines = context, progress, list[str]()
+        progress.phase_started(context.phase, cells)
 
-def _status(error: RunError | None) -> reports.Status:
-    if error is None:
-        return "finished"
-    return "killed" if isinstance(error, RunInterrupted) else "failed"
+    def write(self, event: str, **facts: Any) -> None:
+        """Add a line."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        about = {"time": now, "run_id": self._context.run_id, "phase": self._context.phase, "event": event}
+        self._lines.append(json.dumps(about | facts, default=str))
 
+    def text(self) -> str:
+        return "".join(line + "\n" for line in self._lines)
 
-def _failure(notebook: NotebookNode, error: RunError | None) -> reports.Failure | None:
-    """The failure with the cell that raised; cells that papermill put in do not count."""
-    if error is None:
-        return None
-    number = 0
-    for cell in notebook.cells:
-        if _INSERTED & set(cell.metadata.get("tags", [])):
-            continue
-        number += 1
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                return reports.Failure(
-                    message=error.message,
-                    cell=number,
-                    source=cell.source,
-                    traceback="\n".join(output.traceback),
-                )
-    return reports.Failure(message=error.message, traceback=error.details)
+    def cell_started(self, cell: int, cells: int) -> None:
+        self._progress.cell_started(self._context.phase, cell, cells)
 
+    def cell_ended(self, cell: int, seconds: float) -> None:
+        self.write("cell", cell=cell, seconds=round(seconds, 3))
 
-def _last_words(log: Path, count: int = 20) -> str:
-    """The end of what the kernel process itself said, such as the message of a crash in native code."""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no message"
-
-
-def _publish(
-    project: Project, context: contexts.RunContext, manifest: reports.Manifest, executed: NotebookNode
-) -> Path:
-    import nbformat
-
-    from workbench.tracking.html import render
-
-    root = context.folder / "reports" if context.draft else project.reports
-    index = "" if context.draft else "../../index.html"
-    title = f"{manifest.phase} · {manifest.project}"
-    html = render(executed, title=title, manifest=manifest, index=index)
-    return reports.publish(root, manifest, nbformat.writes(executed), html)
-
-
-def work_folder(project: Project, run_id: str) -> Path:
-    """A folder for a run's context and scratch files; removed by :func:`clear` when it is over."""
-    (project.state / "work").mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{run_id[:8]}-", dir=project.state / "work"))
-
-
-def clear(context: contexts.RunContext) -> None:
-    """Remove a run's scratch folder; a draft's folder is what the person keeps."""
-    if not context.draft:
-        shutil.rmtree(context.folder, ignore_errors=True)
+    def output(self, cell: int, text: str) -> None:
+        self._progress.output(self._context.phase, text)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from workbench.errors import AliasMoved, RegistryError, UnknownName
 from workbench.project import Project
 from workbench.registry.validation import plain
+from workbench.store import ledger as ledgers
 from workbench.store import tables
 from workbench.store.clock import Clock, SystemClock
 from workbench.store.database import Database, open_database
@@ -76,9 +77,7 @@ class Move:
 
 def current(project: Project, alias: str) -> int | None:
     """The version that the alias names, or None."""
-    with _database(project) as database, database.read() as connection:
-        last = _last(connection, project.model.name, alias)
-    return last.to_version if last else None
+    return ledgers.current(project, project.model.name, alias)
 
 
 def ledger(project: Project, alias: str | None = None) -> list[LedgerEntry]:
@@ -213,14 +212,7 @@ def _append(connection: Connection, model: str, item: Move, common: dict[str, An
 
 
 def _last(connection: Connection, model: str, alias: str) -> LedgerEntry | None:
-    table = tables.ledger
-    query = (
-        select(table)
-        .where(table.c.model == model, table.c.alias == alias)
-        .order_by(table.c.position.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
+    row = ledgers.last_entry(connection, model, alias)
     return _entry(row) if row else None
 
 

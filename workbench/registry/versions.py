@@ -14,6 +14,7 @@ from workbench.registry.cases import write_cases
 from workbench.registry.validation import Validation
 from workbench.store.clock import Clock
 from workbench.tracking import store
+from workbench.tracking.context import note_input
 from workbench.tracking.models import MODEL_URI, TrainedModel
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def get_version(project: Project, version: int | str) -> ModelVersion:
     if isinstance(version, int) or version.removeprefix("v").isdecimal():
         number = int(str(version).removeprefix("v"))
     else:
-        number = aliases.current(project, version)
+        number = _looked_up(project, version)
     try:
         if number is not None:
             found = store.client(project).get_model_version(project.model.name, str(number))
@@ -132,8 +133,15 @@ def get_version(project: Project, version: int | str) -> ModelVersion:
 
 def champion(project: Project) -> ModelVersion | None:
     """The champion, or None before there is one."""
-    number = aliases.current(project, aliases.CHAMPION)
+    number = _looked_up(project, aliases.CHAMPION)
     return None if number is None else get_version(project, number)
+
+
+def _looked_up(project: Project, alias: str) -> int | None:
+    """The version that the alias names, on record as something that the present run depends on."""
+    version = aliases.current(project, alias)
+    note_input("alias", f"{project.model.name}@{alias}", str(version))
+    return version
 
 
 def champion_for(project: Project, since: datetime, otherwise: int | str) -> tuple[ModelVersion, str]:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import ServingError
 from workbench.registry.cases import FEATURE, INPUT
+from workbench.tracking.context import note_input
+from workbench.tracking.inputs import log_identity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,6 +180,7 @@ class PredictionLog:
         ServingError
             When a file or a row cannot be read; the message names both.
         """
+        note_input("log", str(self.folder), log_identity(self.folder))
         where, values = _conditions(start, end, role, version)
         about: list[tuple[Any, ...]] = []
         tables: list[pa.Table] = []

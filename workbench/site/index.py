@@ -95,8 +95,11 @@ def build_index(project: Project) -> Path:
     target = project.reports / INDEX
     with FileLock(project.state / "index.lock", timeout=_WAIT_SECONDS):
         draft = target.with_name(f".{INDEX}.new")
-        draft.write_text(_page(project), encoding="utf-8")
-        os.replace(draft, target)
+        try:
+            draft.write_text(_page(project), encoding="utf-8")
+            os.replace(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
     return target
 
 

@@ -3,31 +3,76 @@
 The runner writes a context file before it starts a kernel and names it in ``WORKBENCH_CONTEXT``.
 The notebook appends what it read, wrote and found to a record beside it, a JSON object a line,
 which the runner turns into the report's manifest and hands on to later phases.
+
+Whatever a run's result depends on is an :class:`Input`. When all of a run's inputs are what they were,
+its phase is up to date: see :mod:`workbench.execution.plan`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from workbench.data.tables import DatasetVersion
 from workbench.tracking.models import TrainedModel
 
-__all__ = ["CONTEXT_VARIABLE", "Record", "RunContext", "append", "read_record"]
+__all__ = [
+    "CONTEXT_VARIABLE",
+    "FILE",
+    "Input",
+    "InputKind",
+    "Record",
+    "RunContext",
+    "accounted",
+    "append",
+    "is_accounted",
+    "note_input",
+    "read_record",
+    "take_part",
+]
 
 CONTEXT_VARIABLE = "WORKBENCH_CONTEXT"
+FILE = "context.json"
 _RECORD = "record.jsonl"
+
+
+InputKind = Literal["dataset", "source", "alias", "facts", "models", "setting", "file", "files", "log"]
+
+
+class Input(BaseModel):
+    """One thing that a run's result depends on, and what it was.
+
+    Attributes
+    ----------
+    name : str
+        Such as a dataset's name, ``model@alias``, or a path below the project's folder.
+    identity : str
+        Equal exactly when the thing is: a content hash, a version. Empty if nobody can tell.
+    hint : str
+        What a file looked like from outside (size and time); while that is equal it need not be read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: InputKind
+    name: str
+    identity: str
+    hint: str = ""
 
 
 class RunContext(BaseModel):
     """One execution of a notebook, as the notebook needs to know it.
 
     ``inputs``, ``models`` and ``facts`` hold what earlier phases of the same pipeline run wrote.
+    ``adhoc`` is a notebook that is no phase of the project; ``cores`` what it may take of the machine.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,8 +83,13 @@ class RunContext(BaseModel):
     pipeline_run_id: str
     draft: bool = False
     default: bool = True
+    adhoc: bool = False
+    cores: int = 1
     data_root: str
+    database: str = ""
     folder: Path
+    notebook: str = ""
+    parameters: dict[str, Any] = {}
     inputs: dict[str, DatasetVersion] = {}
     models: dict[str, TrainedModel] = {}
     facts: dict[str, dict[str, Any]] = {}
@@ -48,11 +98,18 @@ class RunContext(BaseModel):
     def record(self) -> Path:
         return self.folder / _RECORD
 
-    def save(self) -> Path:
-        """Write the context file into its folder, which is made."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "context.json"
-        path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+    @property
+    def path(self) -> Path:
+        """Where :meth:`save` writes it."""
+        return self.folder / FILE
+
+    def save(self, folder: Path | None = None) -> Path:
+        """Write the context file, whole or not at all, into its folder (or another one), which is made."""
+        path = (folder or self.folder) / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        os.replace(draft, path)
         return path
 
     @classmethod
@@ -70,24 +127,70 @@ class Record:
     writes: list[DatasetVersion] = field(default_factory=list)
     models: list[TrainedModel] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[tuple[str, str], Input] = field(default_factory=dict)  # of each the first
+    code: dict[str, str] = field(default_factory=dict)
+    unaccounted: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+    watched: bool = False
+
+
+_joined: RunContext | None = None
+_accounted: list[None] = []
+
+
+@contextlib.contextmanager
+def accounted() -> Iterator[None]:
+    """What this process reads in this block is recorded by who called it, not noticed as read by itself."""
+    _accounted.append(None)  # one step, so that threads need no lock
+    try:
+        yield
+    finally:
+        _accounted.pop()
+
+
+def is_accounted() -> bool:
+    """Whether somebody is within :func:`accounted`."""
+    return bool(_accounted)
+
+
+def take_part(context: RunContext) -> None:
+    """From now on this process, a kernel, records what it depends on in the run's record."""
+    global _joined
+    _joined = context
+
+
+def note_input(kind: InputKind, name: str, identity: str, hint: str = "") -> None:
+    """Record what the notebook's run depends on; nothing happens in a process that is no kernel of a run."""
+    if _joined is not None:
+        given = Input(kind=kind, name=name, identity=identity, hint=hint)
+        append(_joined, "input", given.model_dump())
 
 
 def append(context: RunContext, kind: str, value: Any) -> None:
     """Add a line to the record; it is on its way to disk when this returns."""
-    with context.record.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"kind": kind, "value": value}, allow_nan=True, default=str) + "\n")
+    line = json.dumps({"kind": kind, "value": value}, allow_nan=True, default=str)
+    handle = os.open(context.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        # In one piece, as several may write; and on a line of its own, should the last one be torn.
+        content = f"\n{line}\n".encode()
+        if os.write(handle, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(context.record))
+    finally:
+        os.close(handle)
 
 
 def read_record(context: RunContext) -> Record:
-    """The record as far as it was written; a line torn by a kill ends it."""
+    """The record as far as it was written; a torn line makes the run one that nobody can rely on."""
     record = Record()
     if not context.record.is_file():
         return record
-    for line in context.record.read_text(encoding="utf-8").splitlines():
+    for line in filter(None, context.record.read_bytes().split(b"\n")):
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:
-            break
+        except ValueError:  # the disk was full, or a kill came
+            record.unaccounted.append("torn:its record could not be written in full")
+            continue
         value = entry["value"]
         if entry["kind"] == "read":
             record.reads.append(DatasetVersion.from_dict(value))
@@ -97,4 +200,17 @@ def read_record(context: RunContext) -> Record:
             record.models.append(TrainedModel.from_dict(value))
         elif entry["kind"] == "note":
             record.notes.update(value)
+        elif entry["kind"] == "input":
+            given = Input.model_validate(value)
+            record.inputs.setdefault((given.kind, given.name), given)
+        elif entry["kind"] == "code":
+            record.code.update(value)
+        elif entry["kind"] == "secret":
+            record.secrets.add(value)
+        elif entry["kind"] == "watched":
+            record.watched = True
+        elif entry["kind"] in ("unaccounted", "warning"):
+            said = record.unaccounted if entry["kind"] == "unaccounted" else record.warnings
+            if value not in said:
+                said.append(value)
     return record

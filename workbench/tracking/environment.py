@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-__all__ = ["code_version", "environment_hash", "notebook_hash", "who"]
+__all__ = ["code_hash", "code_version", "environment_hash", "notebook_hash", "who"]
 
 
 @cache
@@ -22,7 +22,19 @@ def environment_hash() -> str:
     folders = (Path(entry or ".") for entry in sys.path)
     found = {item.name.lower() for folder in folders for item in folder.glob("*.*-info")}
     installed = sorted(name.removesuffix(".dist-info").removesuffix(".egg-info") for name in found)
-    return hashlib.sha256("\n".join([platform.python_version(), *installed]).encode()).hexdigest()
+    lines = [platform.python_version(), *installed, _own_code()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _own_code() -> str:
+    """The workbench's own files where no version tells them: in a checkout they change without an install."""
+    package = Path(__file__).parents[1]
+    if package.parent.name in ("site-packages", "dist-packages"):
+        return ""
+    total = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def code_version(root: Path) -> str:
@@ -54,6 +66,26 @@ def notebook_hash(path: Path) -> str:
     cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
     sources = [[cell.get("cell_type"), "".join(cell.get("source", ""))] for cell in cells]
     return hashlib.sha256(json.dumps(sources, ensure_ascii=False).encode()).hexdigest()
+
+
+def code_hash(path: Path) -> str:
+    """SHA-256 of what a notebook runs: its code cells in order, and the kernel that it asks for.
+
+    Tags of a cell count, since they decide what it is (parameters) or may do (raise).
+    """
+    import json
+
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    cells = [
+        ["".join(cell.get("source", "")), sorted(cell.get("metadata", {}).get("tags", []))]
+        for cell in notebook.get("cells", [])
+        if cell.get("cell_type") == "code" and "".join(cell.get("source", "")).strip()
+    ]
+    kernel = notebook.get("metadata", {}).get("kernelspec", {}).get("name", "")
+    return hashlib.sha256(json.dumps([kernel, cells]).encode()).hexdigest()
 
 
 def who() -> str:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from workbench.tracking.cells import Cell, Section, read_cells
+from workbench.tracking.inputs import unaccounted_in_words
 from workbench.tracking.outputs import Limits
 from workbench.tracking.page import environment
 from workbench.tracking.reports import Manifest
@@ -61,6 +62,7 @@ def render(
         sections=[section for cell in cells for section in cell.sections if section.level == 2],
         broken=broken,
         trouble=_trouble(manifest, broken),
+        unaccounted=[unaccounted_in_words(manifest.phase, item) for item in manifest.unaccounted],
         index=index,
     )
 
@@ -79,7 +81,8 @@ def _trouble(manifest: Manifest, broken: Cell | None) -> str:
     """One line for the top of a report that did not end well."""
     if manifest.status == "finished":
         return ""
-    if broken is not None and broken.state == "failed":
+    told = manifest.error.reason if manifest.error else ""
+    if broken is not None and broken.state == "failed" and told in ("", "cell_failed"):
         return broken.error
     if manifest.error is not None:
         return manifest.error.message

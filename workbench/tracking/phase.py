@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -15,9 +17,11 @@ from workbench.data import changes, sources
 from workbench.data.tables import DatasetVersion, Origin, Tables
 from workbench.errors import DatasetNotFound, UnknownName, UsageError
 from workbench.project import Project, open_project
+from workbench.store import trouble
 from workbench.store.clock import SystemClock
+from workbench.store.hashing import hash_value
 from workbench.tracking import context as contexts
-from workbench.tracking import environment, reports, runs, store
+from workbench.tracking import environment, inputs, reports, runs, secrets, store, work
 from workbench.tracking.models import TrainedModel, log_model
 
 if TYPE_CHECKING:
@@ -77,7 +81,10 @@ class Phase:
         DatasetNotFound
             When no finished run wrote it yet.
         """
-        version = self._current(name)
+        own = self._own(name)
+        version = own or self.context.inputs.get(name) or self._published(name)
+        if own is None:
+            contexts.note_input("dataset", name, version.content)
         contexts.append(self.context, "read", version.to_dict())
         return version
 
@@ -117,7 +124,9 @@ class Phase:
             When a sanity check refuses it; nothing is written.
         """
         declared = self.project.source(name)
-        frame = sources.load(self.project, name)
+        with contexts.accounted():
+            contexts.note_input("source", name, sources.fingerprint(self.project, name))
+            frame = sources.load(self.project, name)
         checks = sources.check(self.project, name, frame, SystemClock().now())
         try:
             previous = self._published(name)
@@ -157,19 +166,45 @@ class Phase:
         return Tables(self.project.data_uri).newest(name, self._readable)
 
     def _readable(self, version: DatasetVersion) -> bool:
-        if not version.origin.default:
-            return False
-        manifest = reports.find(self.project, version.origin.phase, version.origin.run_id)
-        return manifest is not None and manifest.status == "finished"
+        return inputs.is_published(self.project, version)
+
+    def secret(self, reference: str) -> str:
+        """A secret's value, from the environment or the keyring; reports and records show it as ``•••``.
+
+        Parameters
+        ----------
+        reference : str
+            ``secret:NAME``, as it is given for a parameter, or ``NAME``.
+
+        Raises
+        ------
+        UsageError
+            When there is no such secret, or it is too short to be hidden.
+        """
+        contexts.append(self.context, "secret", secrets.name_of(reference))
+        return secrets.resolve(reference)
 
     # -- records ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Around what the tracking store is told: its faults in one line (`TrackingError`, `DiskFull`)."""
+        try:
+            yield
+        except Exception as error:
+            plain = trouble.in_words(error, self.project.state)
+            if plain is None:
+                raise
+            raise plain from error
 
     def log_params(self, params: dict[str, Any]) -> None:
         """Record parameters of this run (MLflow params)."""
         from mlflow.entities import Param
 
-        items = [Param(key, str(value)) for key, value in params.items()]
-        store.client(self.project).log_batch(self.run_id, params=items)
+        hide = secrets.current().redact_text
+        items = [Param(key, hide(str(value))) for key, value in params.items()]
+        with self._telling():
+            store.client(self.project).log_batch(self.run_id, params=items)
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         """Record metrics of this run (MLflow metrics)."""
@@ -177,19 +212,23 @@ class Phase:
 
         now = int(datetime.now(UTC).timestamp() * 1000)
         items = [Metric(key, float(value), now, step) for key, value in metrics.items()]
-        store.client(self.project).log_batch(self.run_id, metrics=items)
+        with self._telling():
+            store.client(self.project).log_batch(self.run_id, metrics=items)
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Keep a matplotlib figure with the run, such as ``"roc.png"``."""
-        store.client(self.project).log_figure(self.run_id, figure, f"figures/{name}")
+        with self._telling():
+            store.client(self.project).log_figure(self.run_id, figure, f"figures/{name}")
 
     def log_artifact(self, name: str, content: str | bytes) -> None:
         """Keep a small file with the run."""
         path = self.folder / "artifacts" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        content = content.encode() if isinstance(content, str) else content
+        path.write_bytes(secrets.current().redact_bytes(content))
         parent = Path(name).parent.as_posix()
-        store.client(self.project).log_artifact(self.run_id, str(path), None if parent == "." else parent)
+        with self._telling():
+            store.client(self.project).log_artifact(self.run_id, str(path), None if parent == "." else parent)
 
     def log_model(
         self,
@@ -226,12 +265,14 @@ class Phase:
 
     def models(self, phase: str = "train") -> dict[str, TrainedModel]:
         """The models of this pipeline run; else those of the newest finished run of ``phase``."""
-        if self.context.models:
-            return dict(self.context.models)
-        manifest = reports.latest(self.project, phase)
-        if manifest is None or not manifest.models:
-            raise UnknownName("trained model", phase, (), where="any finished run of that phase")
-        return {model.name: model for model in manifest.models}
+        found = dict(self.context.models)
+        if not found:
+            manifest = reports.latest(self.project, phase)
+            if manifest is None or not manifest.models:
+                raise UnknownName("trained model", phase, (), where="any finished run of that phase")
+            found = {model.name: model for model in manifest.models}
+        contexts.note_input("models", phase, inputs.models_identity(found))
+        return found
 
     def note(self, key: str, value: Any) -> None:
         """Record a fact (any JSON value) in the manifest, for the summary and for later phases."""
@@ -241,9 +282,12 @@ class Phase:
         """The notes of another phase: of this pipeline run, else of its newest finished run."""
         self.project.phase(phase)
         if phase in self.context.facts:
-            return dict(self.context.facts[phase])
-        manifest = reports.latest(self.project, phase)
-        return dict(manifest.notes) if manifest else {}
+            found = dict(self.context.facts[phase])
+        else:
+            manifest = reports.latest(self.project, phase)
+            found = dict(manifest.notes) if manifest else {}
+        contexts.note_input("facts", phase, hash_value(found))
+        return found
 
     def _repr_html_(self) -> str:
         if self.draft:
@@ -267,13 +311,21 @@ def join(name: str) -> Phase:
         project = open_project()
         project.phase(name)
         return Phase(project, _open_draft(project, name))
+    contexts.take_part(given)
+    project = open_project(given.project_root)
     if given.phase != name:
-        raise UsageError(f"this run is of phase {given.phase!r}, but its notebook asks for phase {name!r}")
-    return Phase(open_project(given.project_root), given)
+        if not given.adhoc:
+            raise UsageError(
+                f"this run is of phase {given.phase!r}, but its notebook asks for phase {name!r}"
+            )
+        project.phase(name)
+    return Phase(inputs.watched(project), given)
 
 
 def _open_draft(project: Project, name: str) -> contexts.RunContext:
-    run_id = runs.start(project, name, draft=True)
+    # Held while this process lives: after a kill, the next command closes the run.
+    held = work.claim(project, name)
+    run_id = runs.start(project, name, draft=True, token=held.token)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = project.state / "drafts" / f"{name}-{stamp}-{uuid.uuid4().hex[:6]}"
     opened = contexts.RunContext(
@@ -287,6 +339,15 @@ def _open_draft(project: Project, name: str) -> contexts.RunContext:
         folder=folder,
     )
     opened.save()
+    opened.save(held.folder)
+    contexts.take_part(opened)
     os.environ.update(store.environment(project, run_id, store.experiment_id(project, draft=True)))
-    atexit.register(runs.end, project, run_id, "finished")
+    atexit.register(_end_draft, project, run_id, held)
     return opened
+
+
+def _end_draft(project: Project, run_id: str, held: work.Work) -> None:
+    try:
+        runs.end(project, run_id, "finished")
+    finally:
+        held.release()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -14,29 +18,71 @@ if TYPE_CHECKING:
 
     from workbench.project import Project
 
-__all__ = ["DRAFTS_SUFFIX", "client", "environment", "experiment_id"]
+__all__ = ["CHOSEN", "DRAFTS_SUFFIX", "client", "environment", "experiment_id"]
 
 DRAFTS_SUFFIX = "-drafts"
+#: Settings of MLflow's that are ours and not the user's.
+CHOSEN: set[str] = set()
 _WAIT_FOR_MIGRATION_SECONDS = 120
+# MLflow repeats a request for four minutes. A command should say within seconds that a server is away,
+# and can tell it of an end later; in a notebook the work of hours may hang on it: there, half a minute.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+_IN_NOTEBOOKS = _PATIENCE | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5"}
 
 
 def client(project: Project) -> MlflowClient:
     """MLflow's client on the project's tracking store and registry."""
+    _be_patient()
     return _client(project.tracking_uri, str(project.state / "mlflow.lock"))
 
 
 @cache
 def _client(uri: str, lock: str) -> MlflowClient:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent"):
+    for name in ("alembic", "mlflow.tracking.fluent"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints the traceback of what it also raises, and that is said in words.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     from mlflow import MlflowClient
 
     # The first use of an empty database migrates it; two at once would break it.
     with FileLock(lock, timeout=_WAIT_FOR_MIGRATION_SECONDS):
+        _make_whole(uri)
         opened = MlflowClient(tracking_uri=uri, registry_uri=uri)
         opened.search_experiments(max_results=1)
     return opened
+
+
+def _be_patient() -> None:
+    for name, value in _PATIENCE.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            CHOSEN.add(name)
+
+
+def _make_whole(uri: str) -> None:
+    """Make a new SQLite store beside its place, and put it there: a kill or a full disk leaves no half."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or not path.is_absolute() or path.exists():
+        return
+    from mlflow import MlflowClient
+
+    folder = path.with_name(f".{path.name}-new")
+    shutil.rmtree(folder, ignore_errors=True)  # of somebody who was killed: we hold the lock
+    folder.mkdir()
+    try:
+        made, copied = folder / "made.db", folder / "copied.db"
+        MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
+        # MLflow keeps the first open: what is put in place is a copy that nobody has.
+        with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(copied)) as copy:
+            source.backup(copy)
+        os.replace(copied, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def experiment_id(project: Project, *, draft: bool) -> str:
@@ -69,4 +115,5 @@ def environment(project: Project, run_id: str, experiment: str) -> dict[str, str
         "MLFLOW_EXPERIMENT_ID": experiment,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
+        **{name: value for name, value in _IN_NOTEBOOKS.items() if name in CHOSEN or name not in os.environ},
     }

@@ -10,6 +10,7 @@ import pytest
 from tests.projects import write_notebook
 from workbench.errors import NotebookError, ParameterError, UnknownName
 from workbench.execution import notebook
+from workbench.execution.notebook import parameters
 
 CELL = """\
 as_of: str = "2013-07-01"  # train before this date
@@ -28,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_names_types_defaults_and_help_are_read(path: Path) -> None:
-    found = notebook.read_parameters(path)
+    found = parameters.read_parameters(path)
     assert {name: parameter.type for name, parameter in found.items()} == {
         "as_of": "str",
         "learning_rate": "float",
@@ -59,7 +60,7 @@ def test_names_types_defaults_and_help_are_read(path: Path) -> None:
 def test_text_from_the_command_line_becomes_the_declared_type(
     path: Path, name: str, text: str, value: Any
 ) -> None:
-    parsed = notebook.parse(notebook.read_parameters(path)[name], text)
+    parsed = parameters.parse(parameters.read_parameters(path)[name], text)
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -76,7 +77,7 @@ def test_text_from_the_command_line_becomes_the_declared_type(
 )
 def test_a_value_of_the_wrong_type_is_refused(path: Path, name: str, text: str, expected: str) -> None:
     with pytest.raises(ParameterError) as caught:
-        notebook.parse(notebook.read_parameters(path)[name], text)
+        parameters.parse(parameters.read_parameters(path)[name], text)
     assert expected in caught.value.message
 
 
@@ -84,7 +85,7 @@ def test_an_unknown_parameter_is_told_with_the_nearest(path: Path) -> None:
     with pytest.raises(
         UnknownName, match=r"no parameter 'learning_rat' in train\.ipynb; did you mean 'learning_rate'"
     ):
-        notebook.check_all(path, {"learning_rat": 1})
+        parameters.check_all(path, {"learning_rat": 1})
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,41 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path: Path, text: str, expect
 def test_code_in_the_parameters_cell_is_refused(tmp_path: Path) -> None:
     write_notebook(tmp_path / "bad.ipynb", [], "import os\nwhen = os.getcwd()")
     with pytest.raises(NotebookError, match="'when' is no literal"):
-        notebook.read_parameters(tmp_path / "bad.ipynb")
+        parameters.read_parameters(tmp_path / "bad.ipynb")
     write_notebook(tmp_path / "none.ipynb", [])
-    assert notebook.read_parameters(tmp_path / "none.ipynb") == {}
+    assert parameters.read_parameters(tmp_path / "none.ipynb") == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kernel", "language"),
+    [
+        ({}, "", "python"),
+        ({"kernelspec": {"name": "python3", "display_name": ""}}, "python3", "python"),
+        ({"kernelspec": {"name": "ir", "display_name": "R"}}, "ir", "R"),
+        ({"kernelspec": {"name": "julia-1.10", "display_name": ""}}, "julia-1.10", "julia"),
+        ({"kernelspec": {"name": "mine", "display_name": "", "language": "scala"}}, "mine", "scala"),
+        ({"language_info": {"name": "ipython"}}, "", "python"),
+    ],
+)
+def test_kernel_and_language_are_told(
+    tmp_path: Path, metadata: dict[str, Any], kernel: str, language: str
+) -> None:
+    write_notebook(tmp_path / "x.ipynb", ["1", "2"])
+    raw = notebook.read_notebook(tmp_path / "x.ipynb") | {"metadata": metadata}
+    assert notebook.summarize(raw) == notebook.Summary(kernel, language, cells=3, code_cells=2)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1\n%time y = 2", "x = 1\npass"),
+        ("for i in x:\n    !ls \\\n  -l\ny = 2", "for i in x:\n    pass\n\ny = 2"),
+        ("files = !ls\nn = %env A", "files = None\nn = None"),
+        ("%%time\nx = 1", "\nx = 1"),
+        ("pd.read_csv?\nx = 1", "pass\nx = 1"),
+        ("x = (5\n% 3)", "x = (5\n% 3)"),
+        ("%%bash\nls", None),
+    ],
+)
+def test_what_only_ipython_understands_is_taken_out(source: str, expected: str | None) -> None:
+    assert notebook.python_source(source) == expected

@@ -65,6 +65,7 @@ def test_every_phase_leaves_a_report_that_names_what_it_read_and_wrote(
     assert [phase.phase for phase in result.phases] == ["gather", "double", "show"]
     folder = Path(result.phases[1].report)
     assert sorted(path.name for path in folder.iterdir()) == [
+        "log.jsonl",
         "manifest.json",
         "notebook.ipynb",
         "report.html",
@@ -188,6 +189,7 @@ def test_a_nested_run_reads_its_parents_data_and_is_not_read_by_default(project:
     assert result.status == "finished"
     notebook = Path(result.phases[-1].report, "notebook.ipynb").read_text()
     assert "45.0" in notebook, "the outer run reads its own version, not the nested one's"
+    assert "<th>double</th><td>✓ finished in" in notebook, "its progress stays as it was at the end"
     nested = [run for run in runs.list_runs(project, phase="double") if run.params.get("factor") == "10.0"]
     assert len(nested) == 1
     latest = reports.latest(project, "double")
