@@ -9,17 +9,17 @@ import os
 import platform
 import sys
 
-from tests.benchmarks import execution, html, lifecycle
+from tests.benchmarks import execution, html, index, lifecycle, runner
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "html", "execution")
-_REPEATS = {"lifecycle": 3, "html": 3, "execution": 10}
+_PARTS = ("lifecycle", "runner", "html", "index", "execution")
+_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("part", nargs="?", choices=[*_PARTS, "all"], default="all")
-    parser.add_argument("--repeats", type=int, help="default: 3, and 10 for execution")
+    parser.add_argument("--repeats", type=int, help="default: 3, 2 for runner, 5 for index, 10 for execution")
     parser.add_argument("--only", default="", help=f"of execution: {', '.join(execution.MEASURES)}")
     chosen = parser.parse_args()
     only = [name for name in chosen.only.split(",") if name]
@@ -36,8 +36,12 @@ def main() -> None:
     repeats = {part: chosen.repeats or _REPEATS[part] for part in parts}
     if "lifecycle" in parts:
         lifecycle.main(repeats["lifecycle"])
+    if "runner" in parts:
+        runner.main(repeats["runner"])
     if "html" in parts:
         html.main(repeats["html"], open_project().reports)
+    if "index" in parts:
+        index.main(repeats["index"])
     if "execution" in parts:
         execution.main(repeats["execution"], only)
 

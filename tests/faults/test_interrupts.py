@@ -47,7 +47,7 @@ def test_an_interrupted_run_stops_cleanly_and_says_what_is_kept(
     told = json.loads(out)
     assert told["status"] == "killed"
     assert [phase["status"] for phase in told["phases"]] == ["finished", "killed", "skipped"]
-    assert "kept: the finished phases (gather)" in err
+    assert "kept: gather; the same command goes on from there" in err
     with pytest.raises(ProcessLookupError):
         os.kill(int(marker.read_text()), 0)
     manifest = reports.find(project, "wait", told["phases"][1]["run_id"])

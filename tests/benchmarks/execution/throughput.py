@@ -27,7 +27,7 @@ LogisticRegression().fit(rows[["x"]], rows["late"]).score(rows[["x"]], rows["lat
 
 def _import_papermill() -> None:
     importlib.import_module("papermill")
-    importlib.import_module("workbench.execution.engine")
+    importlib.import_module("workbench.execution.executor.execute")
 
 
 def _execute(notebook: Path, kernel: str) -> float:
