@@ -15,8 +15,10 @@ import pytest
 
 from tests.faults.agents import alive, below, sockets_in, until
 from tests.projects import make_project
+from workbench.execution import recover
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import identify
+from workbench.project import open_project
 
 MODES = ["agent", "here"]
 
@@ -89,6 +91,7 @@ def _commands_in(folder: Path) -> list[int]:
 )
 def test_commands_end_and_speak_alike_with_and_without_an_agent(project: Path, words: list[str]) -> None:
     agent = identify(os.environ, project)
+    recover.tidy(open_project(project))  # what an earlier test has killed: the first command would tell of it
     ends = []
     for mode in MODES:
         before = client.ask(agent.socket, "status")
