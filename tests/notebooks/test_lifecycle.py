@@ -29,7 +29,7 @@ def test_one_command_runs_all_eight_phases_and_reports_each(flights_run: Flights
     assert [phase["phase"] for phase in flights_run.result["phases"]] == PHASES
     for phase in PHASES:
         names = sorted(path.name for path in flights_run.report(phase).iterdir())
-        assert names == ["manifest.json", "notebook.ipynb", "report.html"]
+        assert names == ["log.jsonl", "manifest.json", "notebook.ipynb", "report.html"]
         assert flights_run.manifest(phase).notes["summary"]
     status = json.loads(flights_run.command("status", "--json").stdout)
     assert [phase["status"] for phase in status["phases"]] == ["finished"] * 8
