@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CONFIG_NAME", "find_root", "starting_folder"]
+__all__ = ["CONFIG_NAME", "LOCK_NAMES", "find_root", "starting_folder"]
 
 CONFIG_NAME = "workbench.toml"
+#: Files beside it that fix the versions of an environment; the first that is there counts.
+LOCK_NAMES = ("requirements.lock", "uv.lock", "pylock.toml", "poetry.lock", "conda-lock.yml")
 
 
 def starting_folder(environment: Mapping[str, str] = os.environ) -> Path:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workbench.locate import CONFIG_NAME
+from workbench.locate import CONFIG_NAME, LOCK_NAMES
 from workbench.tracking import context as contexts
 
 __all__ = ["load_ipython_extension"]
@@ -49,7 +49,8 @@ class _Witness:
         self._context = context
         self._root = os.path.realpath(context.project_root)
         self._ignored = _ignored(context)
-        self._settings = os.path.join(self._root, CONFIG_NAME)  # its sections are accounted for one by one
+        # The sections of the one are accounted for one by one, the others by what is installed.
+        self._settings = {os.path.join(self._root, name) for name in (CONFIG_NAME, *LOCK_NAMES)}
         self._stores = _store_hosts(context)
         self._known: set[str] = set()
         self._written: set[str] = set()
@@ -86,7 +87,7 @@ class _Witness:
             self._noticed.append(("file", full))
 
     def _is_ignored(self, full: str) -> bool:
-        if full.startswith(self._ignored) or full == self._settings:
+        if full.startswith(self._ignored) or full in self._settings:
             return True
         return full.endswith((".py", ".pyc", ".so")) or os.path.isdir(full)
 

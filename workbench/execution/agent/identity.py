@@ -25,7 +25,7 @@ from pathlib import Path
 
 from workbench.execution.agent.preload import modules_for
 from workbench.execution.agent.request import LIMITS
-from workbench.locate import CONFIG_NAME, find_root
+from workbench.locate import CONFIG_NAME, LOCK_NAMES, find_root
 
 __all__ = ["DEFAULTS", "Identity", "NoPlace", "identify", "private_folder", "with_defaults"]
 
@@ -48,7 +48,6 @@ _READ_LATER = (
     *("MLFLOW_ARTIFACT", "MLFLOW_EXPERIMENT", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN", "MLFLOW_TRACKING"),
 )
 _ORDINARY = ("LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
-_LOCKS = ("requirements.lock", "uv.lock", "pylock.toml", "poetry.lock", "conda-lock.yml")
 _INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 _LONGEST_SOCKET = 100  # the system takes 107 characters; ipykernel and we append a few
 
@@ -101,7 +100,7 @@ def identify(environment: Mapping[str, str], folder: Path | str) -> Identity:
     settings = {name: full[name] for name in sorted(full) if _is_read_at_import(name)}
     root = find_root(Path(full.get("WORKBENCH_PROJECT") or folder).resolve())
     preload = modules_for(root / CONFIG_NAME if root else None)
-    lock = next((root / name for name in _LOCKS if (root / name).is_file()), None) if root else None
+    lock = next((root / name for name in LOCK_NAMES if (root / name).is_file()), None) if root else None
     # A project with a list or a lock of its own has an agent of its own; the others share one.
     scope = str(root) if lock or preload != modules_for(None) else ""
     who = [os.getuid(), os.getgid(), sorted(os.getgroups()), *_bounds()]
