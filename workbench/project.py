@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,20 @@ class Project:
         if name not in self.config.phases:
             raise UnknownName("phase", name, self.config.phases, where=CONFIG_NAME)
         return self.config.phases[name]
+
+    def order(self, names: Iterable[str] = ()) -> list[str]:
+        """The given phases (default: all) so that each comes after what it needs.
+
+        Raises
+        ------
+        UnknownName
+            For a phase that the project does not have.
+        """
+        wanted = list(names)
+        for name in wanted:
+            self.phase(name)
+        graph = {name: phase.needs for name, phase in self.config.phases.items()}
+        return [name for name in TopologicalSorter(graph).static_order() if not wanted or name in wanted]
 
     def source(self, name: str) -> SourceConfig:
         """The declared source of that name (:class:`UnknownName` if there is none)."""

@@ -70,11 +70,10 @@ def status(as_json: bool) -> None:
     from workbench.cli.output import print_json, print_table, tell_tidied
 
     tell_tidied(project)
-    from workbench.execution import pipeline
     from workbench.registry import aliases
 
     running = _running(project)
-    phases = [_newest(project, name, running.get(name)) for name in pipeline.order(project)]
+    phases = [_newest(project, name, running.get(name)) for name in project.order()]
     model = project.config.model
     named = ("champion", "challenger") if model else ()
     versions = {alias: aliases.current(project, alias) for alias in named}
@@ -95,7 +94,16 @@ def status(as_json: bool) -> None:
 
 
 def _running(project: Project) -> dict[str, RunInfo]:
-    """The newest run of each phase that goes on; runs nested in a notebook's are left out."""
+    """The newest run of each phase that goes on; runs nested in a notebook's are left out.
+
+    With a store of its own only this machine's processes can be at work, which their scratch folders
+    tell: MLflow, whose import takes seconds, is asked only if there is something to ask.
+    """
+    from workbench.tracking import work
+
+    alone = project.tracking_uri.startswith("sqlite")
+    if alone and not (any(project.state.glob("work/*/")) and work.going_on(project)):
+        return {}
     from workbench.tracking import runs
 
     found = runs.list_runs(project, status="running")

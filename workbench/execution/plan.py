@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,11 +56,7 @@ def order(project: Project, names: Iterable[str] = ()) -> list[str]:
     UnknownName
         For a phase that the project does not have.
     """
-    wanted = list(names)
-    for name in wanted:
-        project.phase(name)
-    graph = {name: phase.needs for name, phase in project.config.phases.items()}
-    return [name for name in TopologicalSorter(graph).static_order() if not wanted or name in wanted]
+    return project.order(names)
 
 
 def after(project: Project, name: str) -> list[str]:

@@ -139,8 +139,8 @@ class _Witness:
                 continue
             self._modules.add(name)
             origin = getattr(module, "__file__", None)
-            if not origin or not origin.endswith(".py"):
-                continue
+            if not origin or not origin.endswith(".py") or origin.startswith(_environment()):
+                continue  # of thousands, most: before anything is asked of the disk
             full = os.path.realpath(origin)
             if full.startswith(self._root + os.sep) and not full.startswith(self._ignored):
                 new[os.path.relpath(full, self._root)] = _sha256(full)

@@ -15,7 +15,8 @@ from tests.unit.tracking.published import folder_of, leave_run
 from workbench.cli import status
 from workbench.errors import UnknownName
 from workbench.project import Project
-from workbench.tracking import runs, store
+from workbench.tracking import runs, store, work
+from workbench.tracking.context import RunContext
 
 
 @pytest.fixture
@@ -55,11 +56,22 @@ def test_status_says_what_runs_at_this_moment_but_not_what_is_nested(project: Pr
     leave_run(project, "train", days_ago=1)
     pipeline = runs.start(project, runs.PIPELINE)
     train = runs.start(project, "train", parent=pipeline)
+    held = work.claim(project, "train")
+    RunContext(
+        project_root=project.root,
+        phase="train",
+        run_id=train,
+        pipeline_run_id=pipeline,
+        data_root=project.data_uri,
+        folder=held.folder,
+    ).save()
     nested = runs.start(project, runs.PIPELINE, parent=train)
     runs.start(project, "gather", parent=nested)
     assert (_phases()["train"]["status"], _phases()["train"]["run_id"]) == ("running", train)
     assert _phases()["gather"]["status"] == "never_run"
     assert "running" in _call(status.status).stdout
+    held.release()
+    assert "running" not in _call(status.status).stdout
 
 
 def test_status_of_a_project_without_a_model(project: Project) -> None:

@@ -24,7 +24,8 @@ LIBRARIES = (
 OWN = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger"),
     *("IPython.core.logger", "IPython.core.oinspect", "IPython.extensions.storemagic", "IPython.lib.lexers"),
-    *("tornado.platform.asyncio", "sqlite3", "papermill", "nbconvert", "click._textwrap", "rich.live"),
+    *("tornado.platform.asyncio", "sqlite3", "papermill", "nbconvert", "click._textwrap"),
+    *("rich.live", "rich._emoji_codes"),
     *("pygments.formatters.html", "pygments.lexers.python", "pygments.lexers.shell"),
     *("mistune.plugins.def_list", "mistune.plugins.task_lists", "mistune.plugins.url"),
     *("mlflow.sklearn", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"),
