@@ -139,8 +139,9 @@ def _explain_plan(
 
 
 def _finish(project: Project, result: PipelineResult, as_json: bool) -> None:
-    from workbench.cli.output import print_json
+    from workbench.cli.output import print_json, tell_tidied
 
+    tell_tidied(project)  # a process that was killed just before may only have ended meanwhile
     ran = any(phase.status not in ("up_to_date", "skipped") for phase in result.phases)
     page = project.reports / "index.html"
     if ran:
