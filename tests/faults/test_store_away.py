@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ import pytest
 from tests.faults.agents import until
 from tests.faults.lives import Life, agent_folder, torn
 from tests.projects import make_project, migrated_stores
+from workbench.execution import recover
 from workbench.project import Project, open_project
-from workbench.tracking import reports
+from workbench.tracking import reports, runs, work
+from workbench.tracking.context import RunContext
 
 
 class _Server:
@@ -150,6 +153,59 @@ def test_what_a_server_missed_it_is_told_when_it_is_back(
     assert "RUNNING" not in statuses.values()
     assert len(client.list_artifacts(quiet.run_id, "report")) == 4
     assert len(client.list_artifacts(measure.run_id, "report")) == 4
+
+
+def test_a_run_that_can_neither_be_told_nor_noted_waits_for_a_command_that_can(
+    tmp_path: Path, server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: a process was killed after its report was whole, and the next cannot write."""
+    project = _project(tmp_path / "project", server)
+    server.start()
+    held = work.claim(project, "quiet")
+    run_id = runs.start(project, "quiet", token=held.token)
+    _killed_with_its_report(project, run_id, held)
+    server.stop()
+    (project.state / "outbox").write_text("a file, where the notes' folder would be")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for _ in range(2):
+        (said,) = recover.tidy(project)
+        assert "waits for the next command" in said
+        assert server.address in said
+    (project.state / "outbox").unlink()
+
+    (told, waits) = recover.tidy(project)
+    assert "had finished" in told
+    assert "on record" not in told
+    assert "1 report waits" in waits
+    server.start()
+    assert recover.tidy(project) == ["the tracking store has now been told of 1 report"]
+    assert recover.tidy(project) == []
+    assert runs.find(project, run_id).status == "finished"
+
+
+def _killed_with_its_report(project: Project, run_id: str, held: work.Work) -> None:
+    RunContext(
+        project_root=project.root,
+        phase="quiet",
+        run_id=run_id,
+        pipeline_run_id=run_id,
+        data_root=project.data_uri,
+        folder=held.folder,
+    ).save()
+    now = datetime.now(UTC)
+    manifest = reports.Manifest(
+        run_id=run_id,
+        pipeline_run_id=run_id,
+        project=project.name,
+        phase="quiet",
+        notebook="notebooks/quiet.ipynb",
+        status="finished",
+        started_at=now,
+        ended_at=now,
+        seconds=0.1,
+    )
+    reports.publish(project.reports, manifest, "{}", "<p>a report</p>")
+    held.leave()
 
 
 def _only(project: Project, phase: str) -> reports.Manifest:

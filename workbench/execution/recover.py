@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from workbench.errors import TrackingError
 from workbench.execution import publish, runner
 from workbench.execution.executor.ending import Ending
 from workbench.execution.executor.watch import Usage
@@ -51,7 +52,8 @@ def tidy(project: Project) -> list[str]:
         if told:
             said.append(f"the tracking store has now been told of {told} report{'s' * (told > 1)}")
         if left:
-            said.append(f"the tracking store is still away: {left} report{'s' * (left > 1)} wait to be told")
+            wait = f"{left} reports wait" if left > 1 else "1 report waits"
+            said.append(f"the tracking store is still away: {wait} to be told")
     return said
 
 
@@ -69,8 +71,9 @@ def _close(project: Project, held: work.Work) -> str:
     reports.remove_drafts(project, context.phase, context.run_id)
     report = reports.folder_of(project, context.phase, context.run_id)
     if report is not None and (manifest := reports.read(report)) is not None:
-        publish.deliver(project, report, manifest, patiently=False)  # killed after its report was whole
-        return f"{short} {_had(manifest.status)} before its process ended; that is now on record"
+        # Killed after its report was whole.
+        where = "on record" if _told(project, report, manifest) else "in its report"
+        return f"{short} {_had(manifest.status)} before its process ended; that is now {where}"
     if context.phase == runs.PIPELINE or context.draft:
         runs.end(project, context.run_id, held.ended or "killed")
         return ""
@@ -102,8 +105,22 @@ def _publish(project: Project, context: contexts.RunContext, folder: Path, short
     if {*record.secrets, *secrets.names_in(context.parameters)}:
         manifest, executed = _without_results(manifest, executed)
     published = publish.write_report(project, context, manifest, executed, "")
-    publish.deliver(project, published, manifest, patiently=False)
+    _told(project, published, manifest)
     return f"{short} was cut short{where}; its report: {published}"
+
+
+def _told(project: Project, report: Path, manifest: reports.Manifest) -> bool:
+    """Whether the tracking store knows; if not, a note is left of that.
+
+    Raises
+    ------
+    TrackingError
+        When neither was possible: the scratch folder is then all that says so, and has to stay.
+    """
+    problem = publish.deliver(project, report, manifest, patiently=False)
+    if problem and not publish.is_noted(project, manifest.run_id):
+        raise TrackingError(problem)
+    return not problem
 
 
 def _without_results(
