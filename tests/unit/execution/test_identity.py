@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.projects import make_project
 from workbench.execution.agent import identity
 from workbench.execution.agent.identity import NoPlace, identify, private_folder
 from workbench.execution.agent.preload import LIBRARIES, OWN, modules_for
+from workbench.tracking import store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="agents fork, and that is for Linux")
 
@@ -45,6 +47,14 @@ def test_what_is_read_at_import_decides_which_agent(
 )
 def test_what_is_read_later_does_not(environment: dict[str, str], tmp_path: Path, name: str) -> None:
     assert identify(environment, tmp_path) == identify({**environment, name: "7"}, tmp_path)
+
+
+def test_kernels_of_runs_and_commands_share_an_agent(environment: dict[str, str], tmp_path: Path) -> None:
+    tiny = make_project(tmp_path / "project", {"show": ["phase"]})
+    store.client(tiny)  # which is when MLflow is told how patient it is to be
+    for_kernels = environment | store.environment(tiny, "a run", "1")
+    assert len(for_kernels) > len(environment)
+    assert identify(environment, tiny.root) == identify(for_kernels, tiny.root / "notebooks")
 
 
 def test_our_defaults_are_the_same_said_and_unsaid(environment: dict[str, str], tmp_path: Path) -> None:

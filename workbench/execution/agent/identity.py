@@ -45,7 +45,8 @@ _FAMILIES_READ_AT_IMPORT = (
 #: These say which run or which store, and are read when they are used; or are set by a library itself.
 _READ_LATER = (
     *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
-    *("MLFLOW_ARTIFACT", "MLFLOW_EXPERIMENT", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN", "MLFLOW_TRACKING"),
+    *("MLFLOW_ARTIFACT", "MLFLOW_EXPERIMENT", "MLFLOW_HTTP_REQUEST", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN"),
+    "MLFLOW_TRACKING",
 )
 _ORDINARY = ("LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 _INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
