@@ -16,6 +16,7 @@
     │   └── CheckFailed          a sanity check refused the data
     ├── RunError                 a run did not end well
     │   ├── NotebookError        the notebook cannot be read, or is no notebook
+    │   ├── TrialPruned          a trial is not worth going on with, and ends early
     │   └── AgentUnavailable     no warm process can be had, and why
     ├── DiskFull                 no room on the disk that something was to be written to
     ├── TrackingError            the tracking store does not answer, or cannot be used
@@ -53,6 +54,7 @@ __all__ = [
     "ServingError",
     "SourceError",
     "TrackingError",
+    "TrialPruned",
     "UnknownName",
     "UnsafeModel",
     "UsageError",
@@ -161,6 +163,10 @@ class NotebookError(RunError):
     """The notebook cannot be read, or is no notebook."""
 
     exit_code = 2
+
+
+class TrialPruned(RunError):
+    """A trial is not worth going on with: the run ends here, and its report says so."""
 
 
 class AgentUnavailable(RunError):

@@ -21,11 +21,27 @@ from workbench.tracking import runs
 from workbench.tracking.context import RunContext
 from workbench.tracking.phase import Phase
 
-__all__ = ["order", "parse_parameters", "phase_name", "run", "run_notebook", "run_within", "share_out"]
+__all__ = [
+    "OVER",
+    "order",
+    "parse_parameters",
+    "phase_name",
+    "run",
+    "run_notebook",
+    "run_within",
+    "share_out",
+]
 
 
-def parse_parameters(project: Project, phases: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
+def parse_parameters(
+    project: Project,
+    phases: Sequence[str],
+    given: Mapping[str, str],
+    taken: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Values typed on the command line, as the phases that take them declare their types.
+
+    ``taken`` are values of another run; those that no phase declares are left out.
 
     Raises
     ------
@@ -34,7 +50,7 @@ def parse_parameters(project: Project, phases: Sequence[str], given: Mapping[str
     ParameterError
         When a value has the wrong type, or one that is required is missing.
     """
-    shared = parameters_of.share_out(_declared(project, phases), given, read=parameters_of.parse)
+    shared = parameters_of.read_all(_declared(project, phases), given, taken or {})
     return {name: value for values in shared.values() for name, value in values.items()}
 
 

@@ -20,7 +20,7 @@ from workbench.tracking import environment, reports
 from workbench.tracking.inputs import Now, unaccounted_in_words
 from workbench.tracking.reports import Manifest
 
-__all__ = ["Step", "after", "explain", "in_words", "judge", "missing_needs", "order"]
+__all__ = ["Step", "after", "differences", "explain", "in_words", "judge", "missing_needs", "order"]
 
 _MOST_REASONS = 5
 
@@ -89,7 +89,8 @@ def judge(project: Project, phase: str, parameters: Mapping[str, Any], now: Now,
     manifest, report = newest
     if force:
         return Step(phase, "run", ("asked for",), manifest, report)
-    reasons = list(dict.fromkeys(_reasons(project, manifest, parameters, now)))
+    found = differences(project, manifest, project.phase(phase).notebook, parameters, now)
+    reasons = list(dict.fromkeys((*found, *_unaccounted(manifest))))
     if reasons:
         return Step(phase, "run", tuple(reasons), manifest, report)
     return Step(phase, "up_to_date", (), manifest, report)
@@ -114,13 +115,23 @@ def explain(
     return steps
 
 
-def _reasons(project: Project, manifest: Manifest, parameters: Mapping[str, Any], now: Now) -> Iterable[str]:
-    """Why the run of a manifest would not come out the same now, the plainest reasons first."""
+def _unaccounted(manifest: Manifest) -> Iterable[str]:
+    """What nobody can tell counts as changed."""
+    return (unaccounted_in_words(manifest.phase, item) for item in manifest.unaccounted)
+
+
+def differences(
+    project: Project, manifest: Manifest, notebook: str, parameters: Mapping[str, Any], now: Now
+) -> Iterable[str]:
+    """Why a run of ``notebook`` would not come out the same now, in words, the plainest reasons first.
+
+    What the run read by itself is not looked at: ``manifest.unaccounted`` tells of that.
+    """
     if not manifest.code_hash:
         yield "its last run recorded too little to tell"
         return
-    path = project.root / project.phase(manifest.phase).notebook
-    if manifest.notebook != project.phase(manifest.phase).notebook:
+    path = project.root / notebook
+    if manifest.notebook != notebook:
         yield f"its notebook was {manifest.notebook}"
     if environment.code_hash(path) != manifest.code_hash:
         yield "its notebook's code changed"
@@ -132,7 +143,6 @@ def _reasons(project: Project, manifest: Manifest, parameters: Mapping[str, Any]
             yield f"helper {name} {'changed' if file.is_file() else 'is gone'}"
     if environment.environment_hash() != manifest.environment_hash:
         yield "the environment changed (installed packages, Python or the workbench)"
-    yield from (unaccounted_in_words(manifest.phase, item) for item in manifest.unaccounted)
     yield from filter(None, (now.differs(item, manifest.reads) for item in manifest.inputs))
     for item in manifest.outputs:
         if reason := now.differs(item):

@@ -39,7 +39,7 @@ def write_report(
     from workbench.tracking.html import render
 
     root = context.folder / "reports" if context.draft else project.reports
-    index = "" if context.draft else "../../index.html"
+    index = "" if context.draft else "../../../index.html" if context.trial else "../../index.html"
     html = render(executed, title=f"{manifest.phase} · {manifest.project}", manifest=manifest, index=index)
     return reports.publish(root, manifest, nbformat.writes(executed), html, log)
 
@@ -125,20 +125,22 @@ def deliver_all(project: Project) -> int:
 
 
 def _tell(project: Project, report: Path, manifest: Manifest) -> None:
-    from mlflow.entities import Metric
-
-    client = store.client(project)
-    runs.log_lineage(project, manifest.run_id, list(manifest.reads), list(manifest.writes))
-    client.log_artifacts(manifest.run_id, str(report), "report")
+    runs.log_lineage(project, manifest.run_id, list(manifest.reads))
+    store.client(project).log_artifacts(manifest.run_id, str(report), "report")
     measured = {
         "workbench.cpu_seconds": manifest.cpu_seconds,
         "workbench.peak_memory_bytes": float(manifest.peak_memory_bytes),
     }
     if manifest.cost is not None:
         measured["workbench.cost"] = manifest.cost
-    now = int(manifest.ended_at.timestamp() * 1000)
-    client.log_batch(manifest.run_id, metrics=[Metric(key, value, now, 0) for key, value in measured.items()])
-    runs.end(project, manifest.run_id, manifest.status, report=str(report))
+    runs.end(
+        project,
+        manifest.run_id,
+        manifest.status,
+        metrics=measured,
+        tags={"workbench.report": str(report), **runs.dataset_tag([*manifest.reads, *manifest.writes])},
+        noted=manifest.trial is None,
+    )
 
 
 def _note(project: Project, run_id: str) -> Path:

@@ -36,8 +36,8 @@ def tidy(project: Project) -> list[str]:
     """
     said = []
     with work.abandoned(project) as left_behind:
-        # A pipeline run comes after its phases: whoever sees it ended finds them ended, too.
-        for held in sorted(left_behind, key=lambda item: item.folder.name.startswith(f"{runs.PIPELINE}-")):
+        # A parent comes after its children: whoever sees it ended finds them ended, too.
+        for held in sorted(left_behind, key=_is_parent):
             try:
                 line = _close(project, held)
                 held.release()
@@ -57,24 +57,35 @@ def tidy(project: Project) -> list[str]:
     return said
 
 
+def _is_parent(held: work.Work) -> bool:
+    try:
+        return contexts.RunContext.model_validate_json(_saved(held.folder)).parent
+    except (OSError, ValidationError):
+        return False
+
+
+def _saved(folder: Path) -> str:
+    return (folder / contexts.FILE).read_text(encoding="utf-8")
+
+
 def _close(project: Project, held: work.Work) -> str:
     """Publish what there is of a killed run, and end it; a line for a person."""
     folder = held.folder
     try:
-        saved = (folder / contexts.FILE).read_text(encoding="utf-8")
-        context = contexts.RunContext.model_validate_json(saved)
+        context = contexts.RunContext.model_validate_json(_saved(folder))
     except (FileNotFoundError, ValidationError):
         for run_id in runs.with_token(project, held.token):  # killed before it had noted its run's id
             runs.end(project, run_id, held.ended or "killed")
         return ""
-    short = f"run {context.run_id[:8]} of {context.phase}"
-    reports.remove_drafts(project, context.phase, context.run_id)
-    report = reports.folder_of(project, context.phase, context.run_id)
+    short = f"run {context.run_id[:8]} of {context.label}"
+    sweep = context.trial.sweep if context.trial else ""
+    reports.remove_drafts(project, context.phase, context.run_id, sweep)
+    report = reports.folder_of(project, context.phase, context.run_id, sweep)
     if report is not None and (manifest := reports.read(report)) is not None:
         # Killed after its report was whole.
         where = "on record" if _told(project, report, manifest) else "in its report"
         return f"{short} {_had(manifest.status)} before its process ended; that is now {where}"
-    if context.phase == runs.PIPELINE or context.draft:
+    if context.parent or context.draft:
         runs.end(project, context.run_id, held.ended or "killed")
         return ""
     return _publish(project, context, folder, short)

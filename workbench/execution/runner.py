@@ -45,6 +45,12 @@ class PhaseRun:
         Checked before.
     attempt : int
         Which of the declared attempts this is.
+    cwd : Path, optional
+        The kernel's folder; by default the notebook's.
+    unless : Ending, optional
+        What the run has come to although its notebook finishes: it tells of something that did not.
+    before : datetime and Usage, optional
+        When the run began, and what it has taken before its notebook starts.
     """
 
     def __init__(
@@ -56,9 +62,13 @@ class PhaseRun:
         progress: Progress,
         *,
         attempt: int = 1,
+        cwd: Path | None = None,
+        unless: Ending | None = None,
+        before: tuple[datetime, Usage] | None = None,
     ) -> None:
         self._project, self._context, self._phase = project, context, phase
         self._parameters, self._attempt = dict(parameters), attempt
+        self._unless, self._before = unless, before
         self._path = project.root / phase.notebook
         about = notebook.summarize(notebook.read_notebook(self._path))
         self._log = _Log(context, progress, cells=about.cells)
@@ -75,6 +85,7 @@ class PhaseRun:
                 output_bytes=int(execution.max_output),
             ),
             listener=self._log,
+            cwd=cwd,
             extensions=["workbench.tracking.witness"],
         )
 
@@ -92,15 +103,20 @@ class PhaseRun:
         executed = self._execution.run()
         record = contexts.read_record(self._context)
         ending, outputs = self._declared_outputs(executed.ending, record)
+        if ending.reason == "finished" and self._unless is not None:
+            ending = self._unless
         record.inputs.update({(item.kind, item.name): item for item in before})
         self._note_moved(record, before)
         self._log.write("ended", reason=ending.reason, message=ending.message)
+        usage = executed.usage
+        if self._before is not None:
+            started, usage = self._before[0], usage.after(self._before[1])
         manifest = manifest_of(
             self._project,
             self._context,
             record,
             ending,
-            executed.usage,
+            usage,
             started=started,
             notebook=self._phase.notebook,
             parameters=self._parameters,
@@ -181,6 +197,9 @@ def manifest_of(
         code=record.code,
         unaccounted=tuple(record.unaccounted),
         warnings=tuple(record.warnings),
+        metrics=record.metrics,
+        judged=tuple(dict.fromkeys(record.judged)),
+        trial=context.trial and context.trial.model_copy(update={"study": None}),
         code_version=environment.code_version(project.root),
         notebook_hash=environment.notebook_hash(path) if path.is_file() else "",
         environment_hash=environment.environment_hash(),
@@ -199,14 +218,14 @@ def manifest_of(
 def _status(ending: Ending) -> reports.Status:
     if ending.reason == "finished":
         return "finished"
-    return "killed" if ending.reason == "interrupted" else "failed"
+    return "killed" if ending.reason in ("interrupted", "pruned") else "failed"
 
 
 def _failure(context: contexts.RunContext, ending: Ending) -> reports.Failure | None:
     if ending.reason == "finished":
         return None
     return reports.Failure(
-        message=f"phase {context.phase!r} {_status(ending)}: {ending.message}",
+        message=f"phase {context.label!r} {_status(ending)}: {ending.message}",
         reason=ending.reason,
         cell=ending.cell,
         source=ending.source,
@@ -231,7 +250,7 @@ class _Log:
 
     def __init__(self, context: contexts.RunContext, progress: Progress, cells: int) -> None:
         self._context, self._progress, self._lines = context, progress, list[str]()
-        progress.phase_started(context.phase, cells)
+        progress.phase_started(context.label, cells)
 
     def write(self, event: str, **facts: Any) -> None:
         """Add a line."""
@@ -243,10 +262,10 @@ class _Log:
         return "".join(line + "\n" for line in self._lines)
 
     def cell_started(self, cell: int, cells: int) -> None:
-        self._progress.cell_started(self._context.phase, cell, cells)
+        self._progress.cell_started(self._context.label, cell, cells)
 
     def cell_ended(self, cell: int, seconds: float) -> None:
         self.write("cell", cell=cell, seconds=round(seconds, 3))
 
     def output(self, cell: int, text: str) -> None:
-        self._progress.output(self._context.phase, text)
+        self._progress.output(self._context.label, text)

@@ -25,6 +25,7 @@ from workbench.registry.fairness import fairness_gate, group_gaps, group_rates
 from workbench.registry.holdout import Holdout
 from workbench.registry.slices import disagreement, slice_table, slices_gate
 from workbench.registry.validation import Gate, Validation, Verdict
+from workbench.tracking import context as contexts
 from workbench.tracking.metrics import LOWER_IS_BETTER, METRICS, binary_metrics, improvement, metric
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def validate(
         metric=primary_metric,
         threshold=threshold,
     )
+    contexts.note_judged(contexts.judged(holdout, "holdout", time, gates=True))
     gates, empty = [_rows_gate(held, config)], pd.DataFrame()
     tables = {"slices": empty, "groups": empty, "fairness": empty, "disagreement": empty}
     if missing := held.unscored("candidate"):

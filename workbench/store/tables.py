@@ -84,7 +84,8 @@ ground_truth = Table(
 )
 
 # A copy of MLflow's runs that answers at once; derived, and never the truth. A run that was deleted
-# stays as a row that says so, since it can be restored. `own`: the workbench started it.
+# stays as a row that says so, since it can be restored. `own`: the workbench started it; `trial`: its
+# number among those of its parent, which is a sweep.
 run_index = Table(
     "run_index",
     metadata,
@@ -107,6 +108,7 @@ run_index = Table(
     Column("cpu_seconds", Float),
     Column("peak_memory_bytes", BigInteger),
     Column("cost", Float),
+    Column("trial", Integer),
     Index("run_index_by_phase", "phase", "started_at"),
     Index("run_index_by_start", "started_at"),
     Index("run_index_by_end", "ended_at"),

@@ -17,24 +17,32 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from workbench.data.tables import DatasetVersion
 from workbench.tracking.models import TrainedModel
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "CONTEXT_VARIABLE",
     "FILE",
     "Input",
     "InputKind",
+    "Judged",
     "Record",
     "RunContext",
+    "StudyTrial",
+    "Trial",
     "accounted",
     "append",
     "is_accounted",
+    "judged",
     "note_input",
+    "note_judged",
     "read_record",
     "take_part",
 ]
@@ -68,11 +76,65 @@ class Input(BaseModel):
     hint: str = ""
 
 
+class StudyTrial(BaseModel):
+    """Where a trial is told of: its study in Optuna's storage, and who decides whether it goes on.
+
+    Attributes
+    ----------
+    storage : str
+        Address of the database.
+    trial_id : int
+        Optuna's id of the trial, not its number.
+    pruner : str
+        One of :data:`workbench.tracking.studies.PRUNERS`; empty when no trial is ended early.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    storage: str
+    name: str
+    trial_id: int
+    pruner: str = ""
+
+
+class Trial(BaseModel):
+    """Which trial a run is: its number in the sweep or in the study, and that sweep's own run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sweep: str
+    number: int
+    study: StudyTrial | None = None
+
+
+class Judged(BaseModel):
+    """Rows on which a run judged what it had made.
+
+    Attributes
+    ----------
+    name : str
+        What they are called, such as ``"develop"``.
+    first, last : str
+        The earliest and the latest time among them, as ISO text; empty where they have no time.
+    gates : bool
+        Whether they are the holdout of the gates, which no search may look at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rows: int
+    first: str = ""
+    last: str = ""
+    gates: bool = False
+
+
 class RunContext(BaseModel):
     """One execution of a notebook, as the notebook needs to know it.
 
     ``inputs``, ``models`` and ``facts`` hold what earlier phases of the same pipeline run wrote.
-    ``adhoc`` is a notebook that is no phase of the project; ``cores`` what it may take of the machine.
+    ``adhoc`` is a notebook that is no phase of the project; ``cores`` what it may take of the machine;
+    ``parent`` the run of which others are children, such as a pipeline run's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +146,8 @@ class RunContext(BaseModel):
     draft: bool = False
     default: bool = True
     adhoc: bool = False
+    parent: bool = False
+    trial: Trial | None = None
     cores: int = 1
     data_root: str
     database: str = ""
@@ -93,6 +157,11 @@ class RunContext(BaseModel):
     inputs: dict[str, DatasetVersion] = {}
     models: dict[str, TrainedModel] = {}
     facts: dict[str, dict[str, Any]] = {}
+
+    @property
+    def label(self) -> str:
+        """What people call it: its phase, and which trial it is."""
+        return f"{self.phase} #{self.trial.number}" if self.trial else self.phase
 
     @property
     def record(self) -> Path:
@@ -131,6 +200,8 @@ class Record:
     code: dict[str, str] = field(default_factory=dict)
     unaccounted: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     watched: bool = False
 
@@ -165,6 +236,24 @@ def note_input(kind: InputKind, name: str, identity: str, hint: str = "") -> Non
     if _joined is not None:
         given = Input(kind=kind, name=name, identity=identity, hint=hint)
         append(_joined, "input", given.model_dump())
+
+
+def judged(rows: pd.DataFrame, name: str, time: str, *, gates: bool = False) -> Judged:
+    """What there is to say of the rows that something was judged on; ``time`` may be no column of them."""
+    if time not in rows.columns or rows.empty:
+        return Judged(name=name, rows=len(rows), gates=gates)
+    first, last = rows[time].min(), rows[time].max()
+    return Judged(name=name, rows=len(rows), first=_iso(first), last=_iso(last), gates=gates)
+
+
+def _iso(moment: Any) -> str:
+    return str(moment.isoformat()) if hasattr(moment, "isoformat") else str(moment)
+
+
+def note_judged(rows: Judged) -> None:
+    """Record on which rows the notebook's run judged; nothing happens in a process that is no kernel."""
+    if _joined is not None:
+        append(_joined, "judged", rows.model_dump())
 
 
 def append(context: RunContext, kind: str, value: Any) -> None:
@@ -203,6 +292,10 @@ def read_record(context: RunContext) -> Record:
         elif entry["kind"] == "input":
             given = Input.model_validate(value)
             record.inputs.setdefault((given.kind, given.name), given)
+        elif entry["kind"] == "metrics":
+            record.metrics.update({name: float(number) for name, number in value.items()})
+        elif entry["kind"] == "judged":
+            record.judged.append(Judged.model_validate(value))
         elif entry["kind"] == "code":
             record.code.update(value)
         elif entry["kind"] == "secret":

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import math
 import platform
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 __all__ = ["code_hash", "code_version", "environment_hash", "notebook_hash", "who"]
+
+_FRESH_SECONDS = 1.0
+_versions: dict[Path, tuple[float, str]] = {}
 
 
 @cache
@@ -40,8 +45,16 @@ def _own_code() -> str:
 def code_version(root: Path) -> str:
     """The commit of the project's files, with ``+changed`` when they differ from it.
 
-    Empty outside a git repository.
+    Empty outside a git repository. Git is asked once a second at the most.
     """
+    at, version = _versions.get(root, (-math.inf, ""))
+    if time.monotonic() - at > _FRESH_SECONDS:
+        at, version = time.monotonic(), _ask_git(root)
+        _versions[root] = at, version
+    return version
+
+
+def _ask_git(root: Path) -> str:
     commit = _git(root, "rev-parse", "HEAD")
     if not commit:
         return ""

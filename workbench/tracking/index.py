@@ -56,14 +56,22 @@ class RunIndex:
         return self.project.name, self.project.name + store.DRAFTS_SUFFIX
 
     def list_runs(
-        self, *, drafts: bool = False, phase: str = "", status: str = "", limit: int | None = 100
+        self,
+        *,
+        drafts: bool = False,
+        phase: str = "",
+        status: str = "",
+        sweep: str = "",
+        limit: int | None = 100,
     ) -> list[RunInfo]:
-        """Runs, the newest first, after catching up with MLflow.
+        """Runs, the newest first, after catching up with MLflow; of a sweep, its trials.
 
         When the tracking store is away, what is known is returned, and a warning logged.
         """
         names = self.experiments if drafts else self.experiments[:1]
-        query = rows.select_runs(names, phase=phase, status=status, limit=limit)
+        query = rows.select_runs(
+            names, phase=phase, status=status, parent=sweep, trials=bool(sweep), limit=limit
+        )
         return self._answer(query)
 
     def find(self, prefix: str) -> RunInfo:

@@ -19,6 +19,7 @@ from workbench.store.hashing import hash_file, hash_value, stat_hint
 from workbench.tracking import reports
 from workbench.tracking.context import Input, note_input
 from workbench.tracking.models import TrainedModel
+from workbench.tracking.reports import Manifest
 
 __all__ = [
     "Now",
@@ -116,6 +117,13 @@ class Now:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     _looked_up: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+    def hand_on(self, manifest: Manifest) -> None:
+        """What a finished run wrote is what later runs of the same pipeline run, or trial, read."""
+        self.datasets.update({item.name: item for item in manifest.writes})
+        if manifest.models:
+            self.models = {model.name: model for model in manifest.models}
+        self.facts[manifest.phase] = dict(manifest.notes)
 
     def forget(self) -> None:
         """Look everything up anew: something has run in the meantime."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.data import changes, sources
 from workbench.data.tables import DatasetVersion, Origin, Tables
-from workbench.errors import DatasetNotFound, UnknownName, UsageError
+from workbench.errors import DatasetNotFound, TrialPruned, UnknownName, UsageError
 from workbench.project import Project, open_project
 from workbench.store import trouble
 from workbench.store.clock import SystemClock
 from workbench.store.hashing import hash_value
 from workbench.tracking import context as contexts
-from workbench.tracking import environment, inputs, reports, runs, secrets, store, work
+from workbench.tracking import environment, inputs, reports, runs, secrets, store, studies, work
 from workbench.tracking.models import TrainedModel, log_model
 
 if TYPE_CHECKING:
@@ -214,6 +214,47 @@ class Phase:
         items = [Metric(key, float(value), now, step) for key, value in metrics.items()]
         with self._telling():
             store.client(self.project).log_batch(self.run_id, metrics=items)
+        contexts.append(self.context, "metrics", {item.key: item.value for item in items})
+
+    def report(self, step: int, value: float, name: str = "intermediate") -> None:
+        """Record how good it is so far; a trial that is not worth going on with ends here.
+
+        Parameters
+        ----------
+        step : int
+            How far it is, such as the number of trees; each is told once, in rising order.
+        value : float
+            The objective's value by then, on the rows that the search judges on.
+        name : str
+            The metric under which MLflow shows the values by step.
+
+        Raises
+        ------
+        TrialPruned
+            In a trial of ``workbench tune`` that the others were better than by that step.
+        """
+        self.log_metrics({name: value}, step=step)
+        trial = self.context.trial
+        if trial is not None and trial.study is not None:
+            with contexts.accounted():
+                hopeless = studies.is_hopeless(trial.study, step, value)
+            if hopeless:
+                raise TrialPruned(f"{value:.6g} at step {step} is behind what other trials had by then")
+
+    def judged_on(self, rows: pd.DataFrame, name: str, *, time: str = "") -> None:
+        """Say on which rows this run judges what it has made: reports and searches tell people.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Such as the last weeks before the cut-off. Never the holdout of the gates, in a search.
+        name : str
+            What they are called.
+        time : str
+            The column with their times; by default that of ``[objective]``, if they have it.
+        """
+        objective = self.project.config.objective
+        contexts.note_judged(contexts.judged(rows, name, time or (objective.time if objective else "")))
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Keep a matplotlib figure with the run, such as ``"roc.png"``."""

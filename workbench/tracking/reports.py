@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.data.tables import DatasetVersion
 from workbench.project import Project
-from workbench.tracking.context import Input
+from workbench.tracking.context import Input, Judged, Trial
 from workbench.tracking.models import TrainedModel
 
 __all__ = [
@@ -38,8 +38,10 @@ __all__ = [
     "publish",
     "read",
     "remove_drafts",
+    "trials_folder",
 ]
 
+_TRIALS = "trials"  # beside the phases' folders, and a level deeper, so that it is none of them
 _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMPED = re.compile(r"\d{8}T\d{6}Z-")
 NOTEBOOK, HTML, LOG, MANIFEST = "notebook.ipynb", "report.html", "log.jsonl", "manifest.json"
@@ -80,9 +82,15 @@ class Manifest(BaseModel):
         Of the kernel and all that it started.
     cost : float or None
         ``cpu_seconds`` at the declared price.
+    metrics : dict
+        The last value of each metric that it logged through its phase.
+    judged : tuple of Judged
+        The rows on which it judged, as far as it said.
+    trial : Trial or None
+        Which trial of which sweep it was.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")  # null is no metric
 
     run_id: str
     pipeline_run_id: str
@@ -113,6 +121,9 @@ class Manifest(BaseModel):
     peak_memory_bytes: int = 0
     cost: float | None = None
     cut_bytes: int = 0
+    metrics: dict[str, float] = {}
+    judged: tuple[Judged, ...] = ()
+    trial: Trial | None = None
     who: str = ""
     draft: bool = False
     default: bool = True
@@ -124,10 +135,14 @@ def publish(root: Path, manifest: Manifest, notebook: str, html: str, log: str =
     The folder is named after the start time and the run, so that reports are kept side by side and
     never overwritten. Its name comes after all that are there, even if the clock was set back or the
     last run began within the same second: by their names, reports stand in the order of their making.
+    Those of trials stand together, below their sweep's run, and are named after their numbers.
     """
-    folder = root / manifest.phase
+    folder = root / manifest.phase if manifest.trial is None else trials_folder(root, manifest.trial.sweep)
     folder.mkdir(parents=True, exist_ok=True)
-    final = folder / f"{_stamp(folder, manifest.started_at)}-{manifest.run_id[:8]}"
+    if manifest.trial is None:
+        final = folder / f"{_stamp(folder, manifest.started_at)}-{manifest.run_id[:8]}"
+    else:
+        final = folder / f"{manifest.trial.number:04}-{manifest.phase}-{manifest.run_id[:8]}"
     draft = final.parent / f".{final.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir()
     try:
@@ -155,10 +170,19 @@ def _stamp(folder: Path, started: datetime) -> str:
     return stamp
 
 
-def remove_drafts(project: Project, phase: str, run_id: str) -> None:
+def trials_folder(root: Path, sweep: str) -> Path:
+    """Where the reports of a sweep's trials are."""
+    return root / _TRIALS / sweep[:8]
+
+
+def remove_drafts(project: Project, phase: str, run_id: str, sweep: str = "") -> None:
     """Remove what is left of the making of a run's report when a kill came amid."""
-    for path in (project.reports / phase).glob(f".*-{run_id[:8]}-*"):
+    for path in _folder(project, phase, sweep).glob(f".*-{run_id[:8]}-*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _folder(project: Project, phase: str, sweep: str) -> Path:
+    return trials_folder(project.reports, sweep) if sweep else project.reports / phase
 
 
 def _write(path: Path, text: str) -> None:
@@ -182,9 +206,9 @@ def find(project: Project, phase: str, run_id: str) -> Manifest | None:
     return read(folder) if folder else None
 
 
-def folder_of(project: Project, phase: str, run_id: str) -> Path | None:
-    """The folder of a run's report, if the run left one."""
-    for path in (project.reports / phase).glob(f"*-{run_id[:8]}/{MANIFEST}"):
+def folder_of(project: Project, phase: str, run_id: str, sweep: str = "") -> Path | None:
+    """The folder of a run's report, if the run left one; ``sweep`` is that of which it was a trial."""
+    for path in _folder(project, phase, sweep).glob(f"*-{run_id[:8]}/{MANIFEST}"):
         manifest = read(path.parent)
         if manifest is not None and manifest.run_id == run_id:
             return path.parent

@@ -53,7 +53,7 @@ class Plan:
     Attributes
     ----------
     reports, runs, drafts : tuple
-        Report folders, run ids (of drafts, too), and draft folders.
+        Report folders (those of a sweep's trials as one), run ids (of drafts, too), and draft folders.
     kept : dict
         Run id to the reason for which it stays although it is old enough.
     bytes : int
@@ -110,9 +110,13 @@ def plan(project: Project, *, clock: Clock | None = None) -> Plan:
         and report.run_id not in running
     )
     old = [run for run in known if not run.draft and _is_old(run, oldest)]
+    gone = [run.run_id for run in old if run.run_id not in reasons]
+    # The reports of trials go with their sweep's run.
+    folders = [reports.trials_folder(project.reports, run_id) for run_id in gone]
+    going += tuple(folder for folder in folders if folder.is_dir())
     return Plan(
         reports=going,
-        runs=(*(run.run_id for run in old if run.run_id not in reasons), *old_drafts),
+        runs=(*gone, *old_drafts),
         drafts=drafts,
         kept={run.run_id: reasons[run.run_id] for run in old if run.run_id in reasons},
         bytes=_size(going) + _size(drafts),

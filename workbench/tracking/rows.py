@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PIPELINE",
     "TO_MLFLOW",
+    "TRIAL",
     "RunInfo",
     "differing",
     "mark_deleted",
@@ -32,6 +33,7 @@ __all__ = [
     "table",
 ]
 
+TRIAL = "workbench.trial"
 PIPELINE = "pipeline"  # the phase of a pipeline run, which is the parent of those of its phases
 TO_MLFLOW = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _FROM_MLFLOW = {"RUNNING": "running", "SCHEDULED": "running"} | {
@@ -50,7 +52,8 @@ class RunInfo:
     """One run as lists and panels show it; times are aware UTC.
 
     ``own`` is false for a run that the workbench did not start: plain MLflow in the same experiment.
-    ``cpu_seconds``, ``peak_memory_bytes`` and ``cost`` are None where they were not recorded.
+    ``cpu_seconds``, ``peak_memory_bytes`` and ``cost`` are None where they were not recorded; ``trial`` is
+    its number among those of its parent, a sweep.
     """
 
     run_id: str
@@ -70,6 +73,7 @@ class RunInfo:
     peak_memory_bytes: int | None = None
     cost: float | None = None
     own: bool = True
+    trial: int | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -105,6 +109,7 @@ def row_of(run: Run, experiment: str, params: Mapping[str, Any] | None = None) -
         "metrics": {name: _plain(value) for name, value in metrics.items()},
         "datasets": _versions(tags.get("workbench.datasets", "{}")),
         **costs,
+        "trial": _number(tags.get(TRIAL)),
         "peak_memory_bytes": int(peak) if peak is not None and abs(peak) < 2**63 else None,
     }
 
@@ -116,6 +121,10 @@ def _moment(milliseconds: int | None) -> datetime | None:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, ValueError, OSError):  # a year that no calendar has
         return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _text(value: str | None) -> str:
@@ -185,9 +194,11 @@ def select_runs(
     phase: str = "",
     status: str = "",
     prefix: str = "",
+    parent: str = "",
+    trials: bool = True,
     limit: int | None = None,
 ) -> Select[Any]:
-    """A query for runs that are not deleted, the newest first."""
+    """A query for runs that are not deleted, the newest first; without ``trials``, those of no sweep."""
     query = select(*(table.c[name] for name in _SHOWN)).where(
         table.c.experiment.in_(experiments), table.c.deleted.is_(False)
     )
@@ -195,6 +206,10 @@ def select_runs(
         query = query.where(table.c.phase == phase)
     if status:
         query = query.where(table.c.status == status)
+    if parent:
+        query = query.where(table.c.parent_run_id == parent)
+    if not trials:
+        query = query.where(table.c.trial.is_(None))
     if prefix:
         # An id is hexadecimal: between the prefix and what follows all of its continuations, by the index.
         query = query.where(table.c.run_id >= prefix, table.c.run_id < prefix + "g")

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.tracking import environment, index, store
-from workbench.tracking.rows import PIPELINE, TO_MLFLOW, RunInfo
+from workbench.tracking.rows import PIPELINE, TO_MLFLOW, TRIAL, RunInfo
 
 if TYPE_CHECKING:
     from workbench.data.tables import DatasetVersion
     from workbench.project import Project
 
-__all__ = ["PIPELINE", "RunInfo", "end", "find", "list_runs", "log_lineage", "start", "with_token"]
+__all__ = [
+    "PIPELINE",
+    "RunInfo",
+    "dataset_tag",
+    "end",
+    "find",
+    "list_runs",
+    "log_lineage",
+    "start",
+    "with_token",
+]
 
 _TOKEN = "workbench.work"
 
@@ -25,10 +37,12 @@ def start(
     parent: str = "",
     params: dict[str, Any] | None = None,
     token: str = "",
+    trial: int | None = None,
 ) -> str:
     """Open a run and return its id; ``phase`` is :data:`PIPELINE` for the parent of a pipeline run.
 
-    By its ``token`` a run is found again when the process was killed before it had noted the id.
+    By its ``token`` a run is found again when the process was killed before it had noted the id;
+    ``trial`` is its number in a sweep.
     """
     from mlflow.entities import Param
 
@@ -45,11 +59,14 @@ def start(
         tags["mlflow.parentRunId"] = parent
     if token:
         tags[_TOKEN] = token
+    if trial is not None:
+        tags[TRIAL] = str(trial)
     run = client.create_run(store.experiment_id(project, draft=draft), tags=tags)
     run_id = str(run.info.run_id)
     if params:
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
-    index.note_started(project, run, params)
+    if trial is None:  # of the others there are many: who looks for them fetches them all at once
+        index.note_started(project, run, params)
     return run_id
 
 
@@ -61,22 +78,43 @@ def with_token(project: Project, token: str) -> list[str]:
     return [str(run.info.run_id) for run in found]
 
 
-def end(project: Project, run_id: str, status: str, *, report: str = "") -> None:
-    """Close a run as ``finished``, ``failed`` or ``killed``."""
-    client = store.client(project)
-    if report:
-        client.set_tag(run_id, "workbench.report", report)
-    client.set_terminated(run_id, TO_MLFLOW[status])
-    index.note_ended(project, run_id)
-
-
-def log_lineage(
-    project: Project, run_id: str, reads: list[DatasetVersion], writes: list[DatasetVersion]
+def end(
+    project: Project,
+    run_id: str,
+    status: str,
+    *,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+    noted: bool = True,
 ) -> None:
-    """Record dataset versions as MLflow dataset inputs (reads) and as a tag (reads and writes)."""
+    """Close a run as ``finished``, ``failed`` or ``killed``, with what is known of it at its end.
+
+    ``noted`` writes it into the run index; else whoever looks there next fetches it.
+    """
+    from mlflow.entities import Metric, RunTag
+
+    client = store.client(project)
+    if metrics or tags:
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+        )
+    client.set_terminated(run_id, TO_MLFLOW[status])
+    if noted:
+        index.note_ended(project, run_id)
+
+
+def dataset_tag(versions: Iterable[DatasetVersion]) -> dict[str, str]:
+    """The tag that tells which dataset versions a run read and wrote."""
+    return {"workbench.datasets": json.dumps({item.name: item.version for item in versions}, sort_keys=True)}
+
+
+def log_lineage(project: Project, run_id: str, reads: list[DatasetVersion]) -> None:
+    """Record the dataset versions that a run read as MLflow dataset inputs."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    client = store.client(project)
     inputs = [
         DatasetInput(
             Dataset(
@@ -91,20 +129,24 @@ def log_lineage(
         for item in {(item.name, item.version): item for item in reads}.values()
     ]
     if inputs:
-        client.log_inputs(run_id, inputs)
-    versions = {item.name: item.version for item in [*reads, *writes]}
-    client.set_tag(run_id, "workbench.datasets", json.dumps(versions, sort_keys=True))
+        store.client(project).log_inputs(run_id, inputs)
 
 
 def list_runs(
-    project: Project, *, drafts: bool = False, phase: str = "", status: str = "", limit: int = 100
+    project: Project,
+    *,
+    drafts: bool = False,
+    phase: str = "",
+    status: str = "",
+    sweep: str = "",
+    limit: int = 100,
 ) -> list[RunInfo]:
-    """The newest runs first, pipeline runs among them; drafts only when asked for.
+    """The newest runs first, pipeline runs among them; drafts and a sweep's trials only when asked for.
 
     They come from the run index, which catches up with MLflow first.
     """
     with index.opened(project) as opened:
-        return opened.list_runs(drafts=drafts, phase=phase, status=status, limit=limit)
+        return opened.list_runs(drafts=drafts, phase=phase, status=status, sweep=sweep, limit=limit)
 
 
 def find(project: Project, prefix: str) -> RunInfo:

@@ -24,6 +24,7 @@ DRAFTS_SUFFIX = "-drafts"
 #: Settings of MLflow's that are ours and not the user's.
 CHOSEN: set[str] = set()
 _WAIT_FOR_MIGRATION_SECONDS = 120
+_experiments: dict[tuple[str, str, str], str] = {}
 # MLflow repeats a request for four minutes. A command should say within seconds that a server is away,
 # and can tell it of an end later; in a notebook the work of hours may hang on it: there, half a minute.
 _PATIENCE = {
@@ -87,10 +88,17 @@ def _make_whole(uri: str) -> None:
 
 def experiment_id(project: Project, *, draft: bool) -> str:
     """The project's experiment; drafts have one of their own. Made when first asked for."""
+    name = project.name + (DRAFTS_SUFFIX if draft else "")
+    key = (project.tracking_uri, str(project.state), name)
+    if key not in _experiments:
+        _experiments[key] = _experiment_id(project, name)
+    return _experiments[key]
+
+
+def _experiment_id(project: Project, name: str) -> str:
     from mlflow.exceptions import MlflowException
 
     store = client(project)
-    name = project.name + (DRAFTS_SUFFIX if draft else "")
     with FileLock(str(project.state / "mlflow.lock"), timeout=_WAIT_FOR_MIGRATION_SECONDS):
         found = store.get_experiment_by_name(name)
         if found is not None:

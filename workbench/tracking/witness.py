@@ -23,6 +23,7 @@ from typing import Any
 
 from workbench.locate import CONFIG_NAME, LOCK_NAMES
 from workbench.tracking import context as contexts
+from workbench.tracking import threads
 
 __all__ = ["load_ipython_extension"]
 
@@ -245,6 +246,8 @@ def load_ipython_extension(shell: Any) -> None:
     if context is None:
         return
     contexts.take_part(context)
+    if context.trial is not None:
+        threads.limit(context.cores)
     witness = _Witness(context)
     witness.watch_libraries()
     witness.watch_shell(shell)

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from workbench.project import Project
 from workbench.tracking.context import FILE
 
-__all__ = ["Work", "abandoned", "claim", "going_on"]
+__all__ = ["Work", "abandoned", "claim", "going_on", "is_held"]
 
 _HELD = "held.lock"
 _ENDED = "ended"
@@ -89,6 +89,21 @@ def going_on(project: Project) -> list[tuple[str, str]]:
                 context = json.loads((folder / FILE).read_text(encoding="utf-8"))
                 found.append((str(context["phase"]), str(context["run_id"])[:8]))
     return found
+
+
+def is_held(project: Project, token: str) -> bool:
+    """Whether the process that claimed a scratch folder lives and still holds it; from any thread."""
+    folder = project.state / "work" / token
+    if not folder.is_dir():
+        return False
+    with _guard(folder.parent):
+        lock = _lock(folder)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+    return False
 
 
 def _held_by_others(project: Project) -> list[Path]:

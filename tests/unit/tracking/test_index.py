@@ -58,7 +58,7 @@ def _known(project: Project) -> Iterator[tuple[str, str]]:
 def test_a_run_is_in_the_index_when_it_starts_and_when_it_ends(project: Project) -> None:
     run_id = runs.start(project, "train", params={"rate": 0.1})
     assert [*_known(project)] == [(run_id, "running")]
-    runs.end(project, run_id, "failed", report="/somewhere")
+    runs.end(project, run_id, "failed", tags={"workbench.report": "/somewhere"})
     assert [*_known(project)] == [(run_id, "failed")]
     run = runs.find(project, run_id[:6])
     assert (run.phase, run.params, run.report, run.own) == ("train", {"rate": "0.1"}, "/somewhere", True)

@@ -31,6 +31,7 @@ OWN = (
     *("mlflow.sklearn", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"),
     *("mlflow.store.tracking.sqlalchemy_workspace_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("mlflow.store.model_registry.sqlalchemy_workspace_store", "alembic.command", "alembic.config"),
+    *("optuna", "optuna.samplers._tpe.sampler", "optuna.storages._rdb.storage"),
     *("sqlalchemy.dialects.sqlite", "deltalake", "pandera.pandas", "skops.io", "workbench.*"),
 )
 

@@ -23,6 +23,7 @@ Reason = Literal[
     "out_of_memory",
     "timed_out",
     "interrupted",
+    "pruned",
     "stopped_early",
     "no_kernel",
 ]
@@ -96,6 +97,8 @@ def of_failure(reply: Mapping[str, Any], cell: int | None) -> Ending:
         how = _COMMAND_END.search(value)
         message = f"a command in cell {cell} {how[1] if how else 'failed'}"
         return Ending("command_failed", f"{message}: tag the cell raises-exception if it may", cell)
+    if name == "TrialPruned":
+        return Ending("pruned", f"ended early in cell {cell}: {first}", cell)
     message = f"cell {cell} raised {name}{': ' if first else ''}{first}"
     if name.endswith("MemoryError"):
         return Ending("out_of_memory", f"{message}: give it more memory, or less at a time", cell)

@@ -59,6 +59,11 @@ class Usage:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
 
+    def after(self, other: Usage) -> Usage:
+        """Of both, one after the other."""
+        peak = max(self.peak_memory_bytes, other.peak_memory_bytes)
+        return Usage(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds, peak)
+
 
 @dataclass(frozen=True)
 class _Seen:

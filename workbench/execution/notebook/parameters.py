@@ -27,6 +27,7 @@ __all__ = [
     "check",
     "check_all",
     "parse",
+    "read_all",
     "read_parameters",
     "share_out",
 ]
@@ -230,6 +231,22 @@ def share_out(
         problems[0].details = "\n".join([line for line in lines if line != problems[0].message])
         raise problems[0]
     return values
+
+
+def read_all(
+    declared: Mapping[str, Mapping[str, Parameter]], typed: Mapping[str, str], taken: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The values for each of several notebooks, out of those typed and those taken from another run.
+
+    What is typed comes first; what is taken and nobody declares is left out. Errors as for :func:`share_out`.
+    """
+    known = {name for parameters in declared.values() for name in parameters}
+    others = {name: value for name, value in taken.items() if name in known and name not in typed}
+
+    def read(parameter: Parameter, value: Any) -> Any:
+        return check(parameter, value) if parameter.name in others else parse(parameter, value)
+
+    return share_out(declared, {**others, **typed}, read=read)
 
 
 def _missing(place: str, parameter: Parameter) -> ParameterError:
