@@ -16,12 +16,13 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from workbench.errors import ConfigError
+from workbench.errors import ConfigError, UsageError
 
 __all__ = [
     "Config",
@@ -38,7 +39,10 @@ __all__ = [
     "RetrainingConfig",
     "SourceConfig",
     "StoresConfig",
+    "TuneConfig",
+    "duration",
     "read_config",
+    "size",
 ]
 
 _NAME = r"^[a-z][a-z0-9_-]*$"
@@ -206,6 +210,26 @@ class ExecutionConfig(_Section):
     currency: str = "EUR"
 
 
+class TuneConfig(_Section):
+    """What ``workbench tune PHASE`` searches for, where, and for how long, unless it is told otherwise.
+
+    ``space`` holds domains as the command line takes them: ``"log(0.01..0.3)"``, ``"int(50..400)"``,
+    ``"a|b"``. ``during`` holds parameters of all trials that ``--from-trial`` does not take on, such as a
+    smaller sample. ``constraints`` are bounds on logged metrics: ``"latency_ms<=20"``.
+    """
+
+    during: dict[str, Any] = {}
+    space: dict[str, str] = {}
+    maximize: tuple[str, ...] = ()
+    minimize: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    trials: int = Field(default=50, ge=1)
+    timeout: _Duration | None = None
+    trial_timeout: _Duration | None = None
+    pruner: Literal["median", "halving", "hyperband", "none"] = "median"
+    seed: int = Field(default=0, ge=0)
+
+
 class RetentionConfig(_Section):
     """What ``workbench prune`` removes: reports and runs older than ``days``, drafts than ``drafts_days``.
 
@@ -238,6 +262,7 @@ class Config(_Section):
     retraining: RetrainingConfig = RetrainingConfig()
     execution: ExecutionConfig = ExecutionConfig()
     retention: RetentionConfig = RetentionConfig()
+    tune: dict[str, TuneConfig] = {}
     stores: StoresConfig = StoresConfig()
 
     @field_validator("phases")
@@ -255,6 +280,42 @@ class Config(_Section):
             path = " needs ".join(reversed(error.args[1]))
             raise ValueError(f"phases need each other in a circle: {path}") from error
         return phases
+
+    @model_validator(mode="after")
+    def _tuned(self) -> Config:
+        for name in self.tune:
+            if name not in self.phases:
+                near = difflib.get_close_matches(name, self.phases, n=1)
+                advice = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"[tune.{name}] is of no phase{advice}")
+        return self
+
+
+def duration(option: str, value: str | timedelta | None) -> timedelta | None:
+    """A duration typed for an option: ``"30 min"``; None where nothing was.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    found: timedelta | None = _typed(_Duration, option, value, "a number and a unit, such as '90 s' or '2 h'")
+    return found
+
+
+def size(option: str, value: str | None) -> int | None:
+    """A size in bytes typed for an option: ``"2 GB"``; None where nothing was (errors as above)."""
+    found: int | None = _typed(_Size, option, value, "a number and a unit, such as '500 MB' or '2 GB'")
+    return found
+
+
+def _typed(kind: Any, option: str, value: Any, expected: str) -> Any:
+    if not value:
+        return None
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        raise UsageError(f"{option} takes {expected}, not {value!r}") from None
 
 
 def read_config(path: Path) -> Config:

@@ -26,6 +26,8 @@ _COMMANDS = {
     "init": ("init", "Make a project in a new folder."),
     "adopt": ("adopt", "Propose a workbench.toml for notebooks that exist already."),
     "run": ("run", "Run phases, or all of them, and keep a report of each."),
+    "sweep": ("sweep", "Run a notebook for each of many values of its parameters, side by side."),
+    "tune": ("sweep", "Search for the best parameters of a notebook, side by side."),
     "status": ("status", "Show the newest report of each phase, and the served version."),
     "runs": ("status", "List runs, newest first."),
     "diff": ("diff", "Show in what two runs differ."),

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="Set a notebook's parameter; repeatable. A secret is given by name: secret:NAME.",
 )
+@click.option(
+    "--from-trial",
+    "trial",
+    default="",
+    metavar="RUN",
+    help="Take the parameters of a trial, or of any run.",
+)
 @click.option("--from", "start", default="", metavar="PHASE", help="Run PHASE again, then what follows.")
 @click.option("--force", is_flag=True, help="Run also what is up to date.")
 @click.option("--explain", is_flag=True, help="Say which phases would run, and why; run nothing.")
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 def run(
     what: tuple[str, ...],
     given: tuple[str, ...],
+    trial: str,
     start: str,
     force: bool,
     explain: bool,
@@ -50,7 +58,7 @@ def run(
     """
     values = dict(_split(item) for item in given)
     if any(name.endswith(".ipynb") for name in what):
-        _run_notebook(what, values, start or force or explain, follow, as_json)
+        _run_notebook(what, values, trial, start or force or explain, follow, as_json)
         return
     project = open_project()
 
@@ -63,7 +71,7 @@ def run(
         chosen = plan.order(project, {*chosen, *first})
         if not as_json:
             click.echo(f"first {', '.join(first)}: needed, and never finished", err=True)
-    parameters = pipeline.parse_parameters(project, chosen, values)
+    parameters = pipeline.parse_parameters(project, chosen, values, _taken(project, trial))
     forced = chosen if force else [start] if start else []
     if explain:
         _explain_plan(project, chosen, parameters, forced, as_json)
@@ -76,8 +84,16 @@ def run(
     _finish(project, result, as_json)
 
 
+def _taken(project: Project, trial: str) -> dict[str, Any]:
+    if not trial:
+        return {}
+    from workbench.execution.sweep import trials
+
+    return trials.parameters_of(project, trial)
+
+
 def _run_notebook(
-    what: tuple[str, ...], values: dict[str, str], options: object, follow: bool, as_json: bool
+    what: tuple[str, ...], values: dict[str, str], trial: str, options: object, follow: bool, as_json: bool
 ) -> None:
     if len(what) > 1 or options:
         raise UsageError("a notebook is run by itself: workbench run NOTEBOOK [-p name=value] [--follow]")
@@ -92,7 +108,7 @@ def _run_notebook(
     except ProjectNotFound:
         project = Project.around(path.resolve().parent)
     declared = {path.name: parameters.read_parameters(path)}
-    given = parameters.share_out(declared, values, read=parameters.parse)[path.name]
+    given = parameters.read_all(declared, values, _taken(project, trial))[path.name]
     name = pipeline.phase_name(project, path)
     _tell_surroundings(project, [name])
     if name in project.config.phases:

@@ -132,9 +132,10 @@ def _newest(project: Project, phase: str, running: RunInfo | None) -> _Newest:
 @click.option("--status", "only", default="", type=click.Choice(("", *_STATUSES)), help="Only such runs.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many at the most.")
 @click.option("--drafts", is_flag=True, help="Show hand-runs, too.")
+@click.option("--sweep", default="", metavar="RUN", help="The trials of a sweep, by its run's id.")
 @click.option("--rebuild", is_flag=True, help="First make the index of runs anew out of MLflow.")
 @click.option("--json", "as_json", is_flag=True, help="Print as a JSON array.")
-def runs(phase: str, only: str, limit: int, drafts: bool, rebuild: bool, as_json: bool) -> None:
+def runs(phase: str, only: str, limit: int, drafts: bool, sweep: str, rebuild: bool, as_json: bool) -> None:
     """List runs, newest first: each execution of a notebook is one."""
     project = open_project()
 
@@ -147,13 +148,14 @@ def runs(phase: str, only: str, limit: int, drafts: bool, rebuild: bool, as_json
         raise UnknownName("phase", phase, project.config.phases)
     if rebuild:
         click.echo(f"the index of runs was made anew: {index.rebuild(project):,} runs", err=True)
-    found = tracking.list_runs(project, drafts=drafts, phase=phase, status=only, limit=limit)
+    parent = tracking.find(project, sweep).run_id if sweep else ""
+    found = tracking.list_runs(project, drafts=drafts, phase=phase, status=only, sweep=parent, limit=limit)
     if as_json:
         print_json([asdict(run) | {"seconds": run.seconds} for run in found])
         return
     _print_runs(project, found)
     if not found:
-        nothing = "no such runs" if phase or only else "no runs yet; next: workbench run"
+        nothing = "no such runs" if phase or only or sweep else "no runs yet; next: workbench run"
         click.echo(nothing)
 
 
@@ -164,7 +166,7 @@ def _print_runs(project: Project, found: list[RunInfo]) -> None:
     metric = project.config.objective.primary_metric if project.config.objective else ""
     columns: dict[str, list[str]] = {
         "run": [run.run_id[:8] for run in found],
-        "phase": [run.phase + (" (draft)" if run.draft else "") for run in found],
+        "phase": [_called(run) for run in found],
         "status": [run.status for run in found],
         "started": [age(run.started_at, now) for run in found],
         "took": [_seconds(run.seconds) for run in found],
@@ -180,6 +182,11 @@ def _print_runs(project: Project, found: list[RunInfo]) -> None:
         if not any(columns[name]):
             del columns[name]
     print_table(list(columns), zip(*columns.values(), strict=True))
+
+
+def _called(run: RunInfo) -> str:
+    trial = f" #{run.trial}" if run.trial is not None else ""
+    return run.phase + trial + (" (draft)" if run.draft else "")
 
 
 def _joined(params: dict[str, str]) -> str:
