@@ -7,7 +7,7 @@ import pandas as pd
 
 from workbench.errors import DataError
 
-__all__ = ["DEVELOP", "PARTS", "cut_off", "split_by_time", "split_summary"]
+__all__ = ["DEVELOP", "PARTS", "cut_off", "split_by_time", "split_summary", "thinned"]
 
 #: The last weeks before the cut-off: models are compared on them while they are developed.
 DEVELOP = pd.Timedelta(days=28)
@@ -56,6 +56,15 @@ def split_by_time(asked_at: pd.Series, landed_at: pd.Series, as_of: str) -> pd.S
     ]
     parts = np.select(conditions, ["later", "validate", "unknown_then", "develop"], default="train")
     return pd.Series(parts, index=asked_at.index, name="split", dtype="str")
+
+
+def thinned(prepared: pd.DataFrame, flights: int | None, seed: int) -> pd.DataFrame:
+    """Only so many of the flights to learn from, drawn by lot, and all others; None leaves all."""
+    learnt = prepared["split"] == "train"
+    if flights is None or flights >= learnt.sum():
+        return prepared
+    drawn = prepared[learnt].sample(flights, random_state=seed).index
+    return prepared[~learnt | prepared.index.isin(drawn)]
 
 
 def split_summary(prepared: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from flights.splitting import PARTS, cut_off, split_by_time, split_summary
+from flights.splitting import PARTS, cut_off, split_by_time, split_summary, thinned
 from workbench.errors import DataError
 
 
@@ -71,3 +71,13 @@ def test_the_summary_is_in_order_of_time(cleaned: pd.DataFrame) -> None:
     assert summary.index.tolist() == [part for part in PARTS if part in set(split)]
     assert summary["flights"].sum() == len(cleaned)
     assert summary.loc["validate", "late_share"] == cleaned.loc[split == "validate", "late"].mean()
+
+
+def test_thinning_draws_only_from_what_is_learnt_from(cleaned: pd.DataFrame) -> None:
+    early = cleaned["asked_at"] < cleaned["asked_at"].median()
+    prepared = cleaned.assign(split=early.map({True: "train", False: "develop"}))
+    few = thinned(prepared, 40, seed=1)
+    assert few["split"].value_counts().to_dict() == prepared["split"].value_counts().to_dict() | {"train": 40}
+    assert few.index.tolist() == thinned(prepared, 40, seed=1).index.tolist()
+    assert few.index.tolist() != thinned(prepared, 40, seed=2).index.tolist()
+    assert len(thinned(prepared, None, seed=1)) == len(thinned(prepared, 10**6, seed=1)) == len(prepared)
