@@ -9,24 +9,28 @@ import os
 import platform
 import sys
 
-from tests.benchmarks import execution, html, index, lifecycle, runner
+from tests.benchmarks import execution, html, index, lifecycle, runner, sweep
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "runner", "html", "index", "execution")
-_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10}
+_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep")
+_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10, "sweep": 2}
+_MEASURES = {"execution": execution.MEASURES, "sweep": sweep.MEASURES}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("part", nargs="?", choices=[*_PARTS, "all"], default="all")
-    parser.add_argument("--repeats", type=int, help="default: 3, 2 for runner, 5 for index, 10 for execution")
-    parser.add_argument("--only", default="", help=f"of execution: {', '.join(execution.MEASURES)}")
+    parser.add_argument(
+        "--repeats", type=int, help="default: 3, 2 for runner and sweep, 5 for index, 10 for execution"
+    )
+    parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
+    parser.add_argument("--only", default="", help=parts_of)
     chosen = parser.parse_args()
     only = [name for name in chosen.only.split(",") if name]
-    if unknown := set(only) - set(execution.MEASURES):
-        parser.error(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(execution.MEASURES)}")
-    if only and chosen.part != "execution":
-        parser.error("--only is for: execution")
+    if only and chosen.part not in _MEASURES:
+        parser.error(f"--only is for: {', '.join(_MEASURES)}")
+    if unknown := set(only) - set(_MEASURES.get(chosen.part, only)):
+        parser.error(f"no measure {', '.join(sorted(unknown))}; {parts_of}")
     if chosen.repeats is not None and chosen.repeats < 1:
         parser.error("--repeats: 1 or more")
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
@@ -44,6 +48,8 @@ def main() -> None:
         index.main(repeats["index"])
     if "execution" in parts:
         execution.main(repeats["execution"], only)
+    if "sweep" in parts:
+        sweep.main(repeats["sweep"], only)
 
 
 main()
