@@ -82,4 +82,4 @@ def is_hopeless(study: StudyTrial, step: int, value: float) -> bool:
         return False
     judge = pruner(study.pruner)
     opened = load_study(study_name=study.name, storage=storage, pruner=judge)
-    return judge.prune(opened, storage.get_trial(study.trial_id))
+    return bool(judge.prune(opened, storage.get_trial(study.trial_id)))
