@@ -83,6 +83,8 @@ def test_the_best_holds_the_constraints(project: Project) -> None:
     holding = [trial for trial in found.tried() if trial.parameters["depth"] <= 3]
     assert 0 < len(holding) < _TRIALS
     assert best.value("score") == max(trial.value("score") for trial in holding)
+    assert [trial for trial in found.tried() if trial.holds] == holding
+    assert {trial.why for trial in found.tried() if not trial.holds} == {"it breaks cost<=3"}
 
 
 def test_a_trial_that_falls_behind_is_hopeless_and_one_in_front_is_not(project: Project) -> None:

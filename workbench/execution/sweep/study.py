@@ -76,8 +76,9 @@ class KeptStudy:
             if runs := self.runs_of(frozen):  # else its reports were removed since
                 trial = Tried.of(frozen.number, given, runs, self._own)
             metrics = trial.metrics | dict(zip(names, frozen.values or (), strict=False))
-            why = frozen.user_attrs.get(WHY, trial.why)
-            found.append(replace(trial, status=status, metrics=metrics, why=why))
+            broken = [bound for bound, excess in frozen.constraints.items() if excess > 0]
+            why = f"it breaks {', '.join(broken)}" if broken else frozen.user_attrs.get(WHY, trial.why)
+            found.append(replace(trial, status=status, metrics=metrics, why=why, holds=not broken))
         return found
 
     def best(self) -> list[Tried]:

@@ -125,6 +125,8 @@ class Tried:
         Of its notebooks.
     reused : bool
         Whether an earlier sweep's trial stands for it.
+    holds : bool
+        Whether it holds the constraints of its search; one that does not is never the best.
     """
 
     number: int
@@ -139,6 +141,7 @@ class Tried:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     reused: bool = False
+    holds: bool = True
 
     @classmethod
     def of(
@@ -190,7 +193,7 @@ def best(found: Iterable[Tried], objective: Objective) -> Tried | None:
     rated = [
         trial
         for trial in found
-        if trial.status == "finished" and not math.isnan(trial.value(objective.metric))
+        if trial.status == "finished" and trial.holds and math.isfinite(trial.value(objective.metric))
     ]
     sign = -1 if objective.maximize else 1
     return min(rated, key=lambda trial: (sign * trial.value(objective.metric), trial.number), default=None)
