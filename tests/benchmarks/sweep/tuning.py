@@ -209,7 +209,7 @@ def measure(repeats: int) -> Table:
         f"a search of {_TRIALS} trials of the flights' training, {_AT_A_TIME} at a time, {repeats} in turn",
         [Row("the whole search", ours, peer, Goal(longer=1.5), digits=0)],
         [
-            f"peer: the notebook's cells as a function under Optuna, {_AT_A_TIME} processes, imports left out",
+            f"peer: the notebook's cells as a function under Optuna, {_AT_A_TIME} processes, no imports",
             f"both learn from {_FLIGHTS:,} flights, with Optuna's TPE and its median pruner",
         ],
     )
