@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import site
 import sys
@@ -19,13 +20,14 @@ import sysconfig
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from workbench.locate import CONFIG_NAME, LOCK_NAMES
 from workbench.tracking import context as contexts
 from workbench.tracking import threads
 
-__all__ = ["load_ipython_extension"]
+__all__ = ["load_ipython_extension", "note_libraries"]
 
 _EVENTS = {"open", "socket.connect", "sqlite3.connect", "subprocess.Popen", "os.system", "os.posix_spawn"}
 #: Libraries that open files without Python's knowledge: module -> functions whose first argument is a path.
@@ -40,6 +42,9 @@ _NATIVE = {
 }
 #: Programs that libraries start by themselves to look at the machine or to start helpers.
 _HARMLESS = {"git", "ldconfig", "lscpu", "uname", "fc-list", "gcc", "cc", "sysctl", "nvidia-smi"}
+#: A mark in ``sys.modules``, which keeps its order: what comes before it was noted.
+_NOTED = "workbench.tracking.<noted>"
+_ATTEMPTS = 3
 _LOOPBACK = ("127.", "::1", "0.0.0.0", "localhost")
 
 
@@ -56,7 +61,6 @@ class _Witness:
         self._known: set[str] = set()
         self._written: set[str] = set()
         self._noticed: list[tuple[str, str]] = []
-        self._modules: set[str] = set()
         self._pid = os.getpid()
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -135,10 +139,7 @@ class _Witness:
     def _note_modules(self) -> None:
         """The project's modules that are new, with the hash of the file that they came from."""
         new = {}
-        for name, module in list(sys.modules.items()):
-            if name in self._modules:
-                continue
-            self._modules.add(name)
+        for module in _unnoted():
             origin = getattr(module, "__file__", None)
             if not origin or not origin.endswith(".py") or origin.startswith(_environment()):
                 continue  # of thousands, most: before anything is asked of the disk
@@ -196,6 +197,29 @@ class _Witness:
         contexts.append(
             self._context, "warning", f"{where} ended with {failed.exc_type.__name__}: {failed.exc_value}"
         )
+
+
+def note_libraries() -> None:
+    """In a process that others are forked from: all modules that it has by now are libraries."""
+    sys.modules.pop(_NOTED, None)
+    sys.modules[_NOTED] = ModuleType(_NOTED)
+
+
+def _unnoted() -> list[ModuleType]:
+    """Modules that were imported since this was asked before, or since :func:`note_libraries`.
+
+    They are the newest, so a mark among all modules tells them from the rest. To look at those too would
+    take milliseconds a cell, and a forked process a copy of each page that they lie on: 30 MB.
+    """
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(RuntimeError):  # a thread has imported something meanwhile
+            names = list(itertools.takewhile(_NOTED.__ne__, reversed(sys.modules)))
+            break
+    else:
+        names = list(sys.modules)
+    note_libraries()
+    found = [sys.modules.get(name) for name in names if name != _NOTED]
+    return [module for module in found if module is not None]
 
 
 def _sha256(path: str) -> str:

@@ -229,6 +229,7 @@ def main() -> None:
     imports = preload(settings["preload"])
     renew.remember()
     sharing.prepare_to_share()
+    importlib.import_module("workbench.tracking.witness").note_libraries()
     gc.collect()
     gc.freeze()
     agent.serve(imports)()
