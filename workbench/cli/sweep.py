@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.execution.sweep.running import Bounds, SweepResult
     from workbench.execution.sweep.search import Search
     from workbench.execution.sweep.target import Target
-    from workbench.execution.sweep.trials import Objective
+    from workbench.execution.sweep.trials import Objective, Tried
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -265,7 +265,7 @@ def _finish(result: SweepResult, as_json: bool) -> None:
                 "study": found.sweep.study,
                 "reused": result.reused,
                 "best": [trial.number for trial in found.best],
-                "trials": [asdict(trial) for trial in found.tried],
+                "trials": [_plain(trial) for trial in found.tried],
                 "report": str(result.report or ""),
             }
         )
@@ -274,6 +274,13 @@ def _finish(result: SweepResult, as_json: bool) -> None:
     if result.status != "finished":
         click.secho(f"workbench: {result.why}", fg="red", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _plain(trial: Tried) -> dict[str, Any]:
+    from workbench.execution.notebook.parameters import as_json
+
+    told = asdict(trial) | {"judged": [rows.model_dump() for rows in trial.judged]}
+    return {name: as_json(value) for name, value in told.items()}
 
 
 def _show(result: SweepResult) -> None:

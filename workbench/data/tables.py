@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from workbench.errors import DataError, DatasetNotFound
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DatasetVersion", "Origin", "Tables"]
 
 _COMMIT_RETRIES = 10
+_WAIT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -113,22 +117,41 @@ class Tables:
             written_at=datetime.now(UTC).isoformat(timespec="seconds"),
             origin=origin,
         )
-        if "://" not in self.root:
-            Path(self.root).mkdir(parents=True, exist_ok=True)
-        deltalake.write_deltalake(
-            self.uri(name),
-            table,
-            mode="overwrite",
-            schema_mode="overwrite",
-            description=description or None,
-            commit_properties=deltalake.CommitProperties(
-                custom_metadata=_to_commit(written, token), max_commit_retries=_COMMIT_RETRIES
-            ),
-        )
-        for commit in deltalake.DeltaTable(self.uri(name)).history():
-            if commit.get("workbench.token") == token:
-                return replace(written, version=int(commit["version"]))
+        with self._alone(name):
+            self._commit(name, table, description, _to_commit(written, token))
+            for commit in deltalake.DeltaTable(self.uri(name)).history():
+                if commit.get("workbench.token") == token:
+                    return replace(written, version=int(commit["version"]))
         raise DataError(f"dataset {name!r}: the version that was just written is not in its log")
+
+    def _alone(self, name: str) -> AbstractContextManager[object]:
+        """One writer of a dataset at a time: Delta refuses a second, and makes one of two first versions."""
+        if "://" in self.root:
+            return nullcontext()
+        Path(self.root).mkdir(parents=True, exist_ok=True)
+        return FileLock(Path(self.root) / f"{name}.lock", timeout=_WAIT_SECONDS)
+
+    def _commit(self, name: str, table: pa.Table, description: str, about: dict[str, str]) -> None:
+        """Add a version; again when somebody else did so meanwhile."""
+        import deltalake
+        from deltalake.exceptions import CommitFailedError
+
+        for attempt in range(_COMMIT_RETRIES):
+            try:
+                deltalake.write_deltalake(
+                    self.uri(name),
+                    table,
+                    mode="overwrite",
+                    schema_mode="overwrite",
+                    description=description or None,
+                    commit_properties=deltalake.CommitProperties(
+                        custom_metadata=about, max_commit_retries=_COMMIT_RETRIES
+                    ),
+                )
+                return
+            except CommitFailedError:
+                if attempt == _COMMIT_RETRIES - 1:
+                    raise
 
     def read(self, version: DatasetVersion, columns: list[str] | None = None) -> pd.DataFrame:
         """The rows of that version."""

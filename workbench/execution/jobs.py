@@ -89,7 +89,15 @@ class Executor(Protocol):
     A job's future has the outcome of its last attempt, however that ended; what died is told by
     ``outcome.manifest.error``. The future raises when there is no outcome: a fault of a store, of the
     disk, of the place where it ran.
+
+    Attributes
+    ----------
+    cores : int
+        What all jobs together may take.
     """
+
+    @property
+    def cores(self) -> int: ...
 
     def has_room(self, phase: PhaseConfig) -> bool:
         """Whether a job with these needs would start now."""

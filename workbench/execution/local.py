@@ -36,13 +36,17 @@ class LocalExecutor:
         self, project: Project, progress: Progress, *, cores: int | None = None, memory: int | None = None
     ) -> None:
         execution = project.config.execution
-        self.cores = cores or execution.cores or os.cpu_count() or 1
+        self._cores = cores or execution.cores or os.cpu_count() or 1
         self._memory = memory or int(execution.memory or psutil.virtual_memory().total)
         self._project, self._progress = project, progress
         self._taken: dict[Future[Outcome], tuple[int, int]] = {}
         self._running: dict[int, PhaseRun] = {}
         self._cancelled = threading.Event()
-        self._pool = ThreadPoolExecutor(4 * self.cores + 4, thread_name_prefix="job")
+        self._pool = ThreadPoolExecutor(4 * self._cores + 4, thread_name_prefix="job")
+
+    @property
+    def cores(self) -> int:
+        return self._cores
 
     def has_room(self, phase: PhaseConfig) -> bool:
         """One that needs more than there is gets all, when nobody else runs."""

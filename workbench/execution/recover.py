@@ -86,6 +86,8 @@ def _close(project: Project, held: work.Work) -> str:
         where = "on record" if _told(project, report, manifest) else "in its report"
         return f"{short} {_had(manifest.status)} before its process ended; that is now {where}"
     if context.parent or context.draft:
+        for draft in reports.trials_folder(project.reports, context.run_id).glob(".*.new"):
+            draft.unlink(missing_ok=True)  # of what a sweep was asked to do
         runs.end(project, context.run_id, held.ended or "killed")
         return ""
     return _publish(project, context, folder, short)

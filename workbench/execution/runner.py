@@ -17,7 +17,7 @@ from workbench.execution.executor.execute import Executed, Execution, Limits, Us
 from workbench.execution.progress import Progress
 from workbench.project import Project
 from workbench.tracking import context as contexts
-from workbench.tracking import environment, inputs, reports, secrets, store
+from workbench.tracking import environment, inputs, reports, runs, secrets, store
 
 __all__ = ["Outcome", "PhaseRun", "manifest_of"]
 
@@ -106,6 +106,8 @@ class PhaseRun:
         if ending.reason == "finished" and self._unless is not None:
             ending = self._unless
         record.inputs.update({(item.kind, item.name): item for item in before})
+        if self._context.trial is not None and not record.metrics:
+            record.metrics.update(runs.metrics_of(self._project, self._context.run_id))
         self._note_moved(record, before)
         self._log.write("ended", reason=ending.reason, message=ending.message)
         usage = executed.usage

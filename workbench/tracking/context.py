@@ -137,7 +137,7 @@ class RunContext(BaseModel):
     ``parent`` the run of which others are children, such as a pipeline run's.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     project_root: Path
     phase: str

@@ -22,6 +22,7 @@ __all__ = [
     "find",
     "list_runs",
     "log_lineage",
+    "metrics_of",
     "start",
     "with_token",
 ]
@@ -104,6 +105,14 @@ def end(
     client.set_terminated(run_id, TO_MLFLOW[status])
     if noted:
         index.note_ended(project, run_id)
+
+
+def metrics_of(project: Project, run_id: str) -> dict[str, float]:
+    """What a notebook logged with MLflow's own calls; empty when the store is away."""
+    try:
+        return dict(store.client(project).get_run(run_id).data.metrics)
+    except Exception:
+        return {}
 
 
 def dataset_tag(versions: Iterable[DatasetVersion]) -> dict[str, str]:

@@ -15,5 +15,5 @@ def limit(cores: int) -> None:
     import threadpoolctl
 
     for name in _VARIABLES:
-        os.environ.setdefault(name, str(cores))
+        os.environ[name] = str(cores)
     threadpoolctl.threadpool_limits(cores)

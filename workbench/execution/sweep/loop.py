@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.execution.jobs import Executor, Job
-from workbench.execution.progress import Progress
+from workbench.execution.progress import OneAtATime, Progress
 from workbench.execution.runner import Outcome
 from workbench.execution.sweep.target import Target
 from workbench.execution.sweep.trials import Tried
@@ -19,7 +20,7 @@ from workbench.tracking.context import StudyTrial, Trial
 from workbench.tracking.inputs import Now
 from workbench.tracking.reports import Manifest
 
-__all__ = ["Loop", "Next", "Source", "Teller"]
+__all__ = ["InTurn", "Loop", "Next", "Source", "Teller"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,17 @@ class Teller(Progress, Protocol):
     """Is told how trials go, beside what their notebooks do."""
 
     def trial_ended(self, trial: Tried) -> None: ...
+
+
+class InTurn(OneAtATime):
+    """Passes on what several threads tell, one call at a time."""
+
+    def __init__(self, teller: Teller) -> None:
+        super().__init__(teller)
+        self._teller = teller
+
+    def trial_ended(self, trial: Tried) -> None:
+        self._tell(self._teller.trial_ended, trial)
 
 
 @dataclass
@@ -92,7 +104,9 @@ class Loop:
         self._source, self._executor, self._teller = source, executor, teller
         self._sweep, self._max_failures = sweep, max_failures
         self._live: dict[Future[Outcome], _Chain] = {}
+        self._waiting: list[_Chain] = []
         self._failures = 0
+        self._cancelled = False
         self.stopped = ""
         self.problem: Exception | None = None
 
@@ -108,23 +122,31 @@ class Loop:
                     self.stopped = until()
                 self._start()
                 if not self._live:
-                    return
+                    return  # and none waits: where nothing runs, there is room for any
                 for future in wait(self._live, timeout=1.0, return_when=FIRST_COMPLETED).done:
                     self._settle(future)
             except KeyboardInterrupt:
                 self.stop("interrupted")
             except Exception as error:  # of a store, of the source: what runs is ended in order
-                if self.problem is not None:
-                    raise
-                self.problem = error
-                self.stop(str(trouble.in_words(error, self.project.state) or error))
+                if self.problem is None:
+                    self.problem = error
+                    self.stop(str(trouble.in_words(error, self.project.state) or error))
 
     def stop(self, why: str) -> None:
         """End what runs, soon and with reports, and start nothing more."""
-        self.stopped = why
+        self.stopped, self._cancelled = why, True
         self._executor.cancel()
 
     def _start(self) -> None:
+        """As many as there is room for: those that are on their way first."""
+        while self._waiting:
+            if self._cancelled:
+                self._end(self._waiting.pop(0))
+                continue
+            phase = self._target.phases[self._waiting[0].waiting[0]]
+            if self._live and not self._executor.has_room(phase):
+                return
+            self._submit(self._waiting.pop(0))
         first = self._target.phases[self._own[0]]
         while not self.stopped and self._executor.has_room(first):
             trial = self._source.next()
@@ -144,7 +166,7 @@ class Loop:
             self._sweep,
             default=False,
             adhoc=self._target.adhoc,
-            cores=phase.cores,
+            cores=min(phase.cores, self._executor.cores),
             inputs=dict(chain.now.datasets),
             models=dict(chain.now.models),
             facts=dict(chain.now.facts),
@@ -159,13 +181,17 @@ class Loop:
             raise error
         outcome = future.result()
         chain.runs.append((outcome.manifest, outcome.report))
-        if outcome.manifest.status == "finished" and chain.waiting and not self.stopped:
+        if outcome.manifest.status == "finished" and chain.waiting and not self._cancelled:
             chain.now.hand_on(outcome.manifest)
-            self._submit(chain)
+            self._waiting.append(chain)
             return
+        self._end(chain)
+
+    def _end(self, chain: _Chain) -> None:
         trial = Tried.of(chain.trial.number, chain.trial.parameters, chain.runs, self._own)
         trial = self._source.ended(trial)
-        self._teller.trial_ended(trial)
+        with suppress(Exception):  # a listener that fails stops no trial
+            self._teller.trial_ended(trial)
         if trial.status == "failed":
             self._failures += 1
             if self._failures == self._max_failures and not self.stopped:

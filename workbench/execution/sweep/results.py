@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +88,7 @@ class Results:
     def next(self) -> str:
         """The commands that take the best trials on."""
         known = set(self.sweep.own) <= set(self.project.config.phases)
-        what = " ".join(self.sweep.own if known else self.sweep.phases.values())
+        what = shlex.join(self.sweep.own if known else self.sweep.phases.values())
         runs = [trial.run_ids[-1][:8] for trial in self.best[:_SHOWN] if trial.run_ids]
         return "\n".join(f"workbench run {what} --from-trial {run}" for run in runs)
 

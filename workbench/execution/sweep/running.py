@@ -16,10 +16,10 @@ from workbench.execution.executor.ending import Ending
 from workbench.execution.executor.watch import Usage
 from workbench.execution.local import LocalExecutor
 from workbench.execution.parent import Parent
-from workbench.execution.progress import OneAtATime, Quiet
+from workbench.execution.progress import Quiet
 from workbench.execution.runner import PhaseRun
 from workbench.execution.sweep import results, tuning
-from workbench.execution.sweep.loop import Loop, Source, Teller
+from workbench.execution.sweep.loop import InTurn, Loop, Source, Teller
 from workbench.execution.sweep.results import Results
 from workbench.execution.sweep.target import Target
 from workbench.execution.sweep.trials import Sweep
@@ -125,7 +125,7 @@ class Running:
         return SweepResult(run_id, status, why, found, report, reused, took)
 
     def _loop(self, source: Source, now: Now, run_id: str) -> Loop:
-        teller = OneAtATime(self._teller)
+        teller = InTurn(self._teller)
         executor = LocalExecutor(self._project, teller, cores=self._bounds.cores, memory=self._bounds.memory)
         loop = Loop(
             self._target,
@@ -134,7 +134,7 @@ class Running:
             now,
             source,
             executor,
-            self._teller,
+            teller,
             sweep=run_id,
             max_failures=self._bounds.max_failures,
         )

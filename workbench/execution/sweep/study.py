@@ -51,6 +51,10 @@ class KeptStudy:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         return optuna.load_study(study_name=self.name, storage=self._storage)
 
+    def has_values(self) -> bool:
+        """Whether any trial has told of a value."""
+        return bool(self._trials("COMPLETE", "PRUNED"))
+
     def newest(self) -> Runs:
         """The runs of the newest trial that finished."""
         for frozen in reversed(self._trials("COMPLETE", "PRUNED")):

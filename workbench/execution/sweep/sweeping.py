@@ -70,7 +70,7 @@ def sweep(
             "reused": {number: _folders(runs) for number, runs in ready.items()},
             "objectives": (objective,) if objective else (),
         }
-        if len(ready) == len(numbered) and (done := _told_before(target, own, fixed, numbered, objective)):
+        if len(ready) == len(numbered) and (done := _told_before(target, about, own, fixed, ready)):
             return done
         missing = {number: point for number, point in numbered.items() if number not in ready}
         for number, runs in ready.items():
@@ -179,18 +179,19 @@ def _pinned(project: Project) -> dict[str, DatasetVersion]:
 
 def _told_before(
     target: Target,
+    about: Mapping[str, Any],
     own: Sequence[str],
     fixed: Mapping[str, Any],
-    points: Mapping[int, Mapping[str, Any]],
-    objective: Objective | None,
+    ready: Mapping[int, Runs],
 ) -> SweepResult | None:
-    """The result of the same sweep, when it has its report already."""
-    wanted = (objective,) if objective else ()
+    """The result of the same sweep, when it has its report of the very same trials already."""
+    folders = {number: _folders(runs) for number, runs in ready.items()}
     for known, _ in trials.sweeps(target.project):
         asked = (known.own, known.fixed, known.trials, known.objectives, known.study)
-        if asked == (tuple(own), dict(fixed), dict(points), wanted, "") and (
-            done := _whole(Results(target.project, known))
-        ):
+        if asked != (tuple(own), dict(fixed), about["trials"], about["objectives"], ""):
+            continue
+        done = _whole(Results(target.project, known))
+        if done and {trial.number: trial.reports for trial in done.results.tried} == folders:
             return done
     return None
 

@@ -80,7 +80,7 @@ class Sweep(BaseModel):
         Of a search, the study's name.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     run_id: str
     name: str
@@ -238,6 +238,11 @@ def parameters_of(project: Project, run: str) -> dict[str, Any]:
         It left no report that tells them.
     """
     found = runs.find(project, run)
+    if any(sweep.run_id == found.run_id for sweep, _ in sweeps(project)):
+        raise UsageError(
+            f"run {found.run_id[:8]} is a sweep, which has many trials: name the run of one of them; "
+            f"they are listed by workbench runs --sweep {found.run_id[:8]}"
+        )
     manifest = reports.read(Path(found.report)) if found.report else None
     if manifest is None:
         raise UsageError(f"run {found.run_id[:8]} has no report any more, which would tell its parameters")

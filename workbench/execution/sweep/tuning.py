@@ -13,7 +13,9 @@ import json
 import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
@@ -52,7 +54,6 @@ class Studied(KeptStudy):
         self._search, self._spec = search, dict(spec)
         self._distributions = space.distributions(search.domains)
         self._sweep = self._token = ""
-        self._holdout: tuple[Judged, ...] = ()
         self._project = project
         with self._lock():  # of two that make its tables at once, one would fail
             studies.open_storage(studies.address(project))
@@ -91,9 +92,12 @@ class Studied(KeptStudy):
     def join(self, sweep: str, token: str) -> None:
         """From now on trials are suggested to this sweep, whose scratch folder is held by this process."""
         self._sweep, self._token = sweep, token
-        for phase in self._project.config.phases:
-            manifest = reports.latest(self._project, phase)
-            self._holdout += tuple(rows for rows in (manifest.judged if manifest else ()) if rows.gates)
+
+    @cached_property
+    def _holdout(self) -> list[Judged]:
+        """What the gates judge on, as far as phases that have finished say."""
+        found = (reports.latest(self._project, phase) for phase in self._project.config.phases)
+        return [rows for manifest in found if manifest for rows in manifest.judged if rows.gates]
 
     # -- suggested and told ----------------------------------------------------------------------
 
@@ -258,8 +262,9 @@ def opened(search: Search, target: Target, own: Sequence[str], why_not: Callable
         name = base if generation == 1 else f"{base}-{generation}"
         found = Studied(target.project, name, search, spec, own)
         difference = found.differs()
-        if not difference and (runs := found.newest()):
-            difference = why_not(runs)
+        if not difference and found.has_values():
+            runs = found.newest()
+            difference = why_not(runs) if runs else "no report is left that tells what it was measured on"
         if not difference:
             return found
         if search.study:
@@ -270,7 +275,23 @@ def opened(search: Search, target: Target, own: Sequence[str], why_not: Callable
 
 
 def _overlap(rows: Judged, held: Judged) -> bool:
-    return rows.first <= held.last and held.first <= rows.last
+    """Whether one has times of the other, both ends included."""
+    first, last, held_first, held_last = map(_moment, (rows.first, rows.last, held.first, held.last))
+    if len({type(moment) for moment in (first, last, held_first, held_last)}) > 1:
+        return False  # of another kind: a count is before no day
+    return bool(first <= held_last and held_first <= last)
+
+
+def _moment(text: str) -> Any:
+    """A time as it can be compared: a number, else a moment (without a zone in UTC), else the text."""
+    import pandas as pd
+
+    with suppress(ValueError):
+        return float(text)
+    with suppress(ValueError):
+        moment = pd.Timestamp(text)
+        return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+    return text
 
 
 def _short(value: Any) -> str:
