@@ -42,6 +42,13 @@ _PRELOAD += [
     "mlflow.store.tracking.sqlalchemy_store",
 ]
 _PRELOAD += ["mlflow.store.model_registry.sqlalchemy_store", "deltalake", "nbconvert", "sqlite3", __name__]
+_PRELOAD += [
+    "workbench.cli.sweep",
+    "workbench.cli.sweep_points",
+    "workbench.cli.trials_bar",
+    "optuna.samplers",
+]
+_PRELOAD += ["workbench.execution.sweep.sweeping", "optuna.storages", "threadpoolctl"]
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(_PRELOAD)
 
@@ -50,7 +57,8 @@ class Life:
     """One ``workbench run`` (or another command) in a process of its own; what it says goes to a file.
 
     ``own`` is what its agent imports: an agent with little starts sooner, kernels of one with
-    :data:`WHOLE` do.
+    :data:`WHOLE` do. A project with a ``preload`` list has an agent of its own; those without share one,
+    which also imports ``libraries``.
     """
 
     def __init__(
@@ -60,13 +68,21 @@ class Life:
         *arguments: str,
         command: str = "run",
         own: Sequence[str] = LIGHT,
+        libraries: Sequence[str] = preload.LIBRARIES,
         environment: dict[str, str] | None = None,
     ) -> None:
         handle, self._said = tempfile.mkstemp(suffix=".txt")
         os.close(handle)
         setting = {"WORKBENCH_AGENT_DIR": str(agents)} | (environment or {})
         self.process: BaseProcess = _processes.Process(
-            target=_live, args=(str(project.root), [command, *arguments], self._said, tuple(own), setting)
+            target=_live,
+            args=(
+                str(project.root),
+                [command, *arguments],
+                self._said,
+                (tuple(own), tuple(libraries)),
+                setting,
+            ),
         )
         self.process.start()
 
@@ -93,7 +109,11 @@ class Life:
 
 
 def _live(
-    folder: str, arguments: list[str], said: str, own: tuple[str, ...], setting: dict[str, str]
+    folder: str,
+    arguments: list[str],
+    said: str,
+    imports: tuple[tuple[str, ...], tuple[str, ...]],
+    setting: dict[str, str],
 ) -> None:
     handle = os.open(said, os.O_WRONLY | os.O_APPEND)
     os.dup2(handle, 1)
@@ -101,7 +121,7 @@ def _live(
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     os.chdir(folder)
     os.environ.update(setting)
-    preload.OWN = own  # type: ignore[assignment]
+    preload.OWN, preload.LIBRARIES = imports  # type: ignore[assignment]
     from workbench.cli.commands import main
 
     main(arguments)
@@ -198,7 +218,10 @@ _FILES = {reports.NOTEBOOK, reports.HTML, reports.LOG, reports.MANIFEST}
 
 
 def _reports(project: Project) -> list[Path]:
-    return [path for path in project.reports.glob("*/*") if path.is_dir() and path.name[0] != "."]
+    """Those of phases, and those of trials, which lie a level deeper: by their sweep."""
+    found = [path for path in project.reports.glob("*/*") if path.parent.name != "trials"]
+    found += project.reports.glob("trials/*/*")
+    return [path for path in found if path.is_dir() and path.name[0] != "."]
 
 
 def _statuses(project: Project) -> dict[str, str]:
