@@ -114,7 +114,11 @@ def sweep(
 @click.option("--maximize", multiple=True, metavar="METRIC", help="More is better. Repeatable.")
 @click.option("--minimize", multiple=True, metavar="METRIC", help="Less is better. Repeatable.")
 @click.option("--constraint", "constraints", multiple=True, metavar="METRIC<=NUMBER", help="Has to hold.")
-@click.option("--pruner", type=click.Choice(("median", "halving", "hyperband", "none")), help="Ends trials.")
+@click.option(
+    "--pruner",
+    type=click.Choice(("median", "halving", "hyperband", "none")),
+    help="Ends trials that fall behind.",
+)
 @click.option("--timeout", default="", help="Start no more trials after as long: '1 h'.")
 @click.option("--seed", type=click.IntRange(0), help="Of the search.  [default: 0]")
 @click.option("--study", default="", help="Its name; else made of the search.")

@@ -64,6 +64,11 @@ class Results:
         first = trials.best(self.tried, self.objectives[0]) if self.objectives else None
         return [first] if first else []
 
+    @property
+    def count(self) -> str:
+        """How many trials, in words."""
+        return "1 trial" if len(self.tried) == 1 else f"{len(self.tried):,} trials"
+
     def counts(self) -> dict[str, int]:
         """How many trials have which status."""
         found: dict[str, int] = {}
@@ -95,7 +100,7 @@ class Results:
     def summary(self) -> str:
         """One line: how many trials, how they ended, the best."""
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self.counts().items()))
-        said = f"{len(self.tried)} trials of {' → '.join(self.sweep.own)}: {counts or 'none'}"
+        said = f"{self.count} of {' → '.join(self.sweep.own)}: {counts or 'none'}"
         if len(self.best) == 1:
             (found,) = self.best
             values = ", ".join(f"{one.metric} {found.value(one.metric):.4g}" for one in self.objectives)
