@@ -299,9 +299,7 @@ def _show(result: SweepResult) -> None:
         console.print("all trials are there and up to date: nothing to do")
     else:
         reused = f", {result.reused} of them there already" if result.reused else ""
-        console.print(
-            f"{len(result.results.tried)} trials in {result.seconds:.0f} s{reused}: {result.status}"
-        )
+        console.print(f"{result.results.count} in {result.seconds:.0f} s{reused}: {result.status}")
     if result.report is not None:
         console.print(f"[bold]report[/]     {result.report / HTML}")
     if result.results.next:
