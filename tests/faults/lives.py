@@ -12,8 +12,10 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,9 @@ _PRELOAD += [
 _PRELOAD += ["workbench.execution.sweep.sweeping", "optuna.storages", "threadpoolctl"]
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(_PRELOAD)
+#: Who starts a process also looks whether all others have ended, those of other threads too: and of two
+#: that read the same exit status at once, one finds none and makes it 255.
+_looking = threading.Lock()
 
 
 class Life:
@@ -84,7 +89,14 @@ class Life:
                 setting,
             ),
         )
-        self.process.start()
+        with _looking:
+            self.process.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on; unlike its process's ``is_alive``, from any thread."""
+        with _looking:
+            return self.process.is_alive()
 
     @property
     def pid(self) -> int:
@@ -98,8 +110,9 @@ class Life:
 
     def end(self, seconds: float = 120.0) -> tuple[int | None, str]:
         """Its exit status and everything that it said."""
-        self.process.join(seconds)
-        status = self.process.exitcode
+        wait([self.process.sentinel], seconds)
+        with _looking:
+            status = self.process.exitcode
         if status is None:
             self.process.kill()
         said = Path(self._said).read_text()
