@@ -57,14 +57,19 @@ def _printed(cells: list[dict[str, Any]]) -> str:
 
 
 def _run_in_kernel(page: Page, code: str) -> str:
-    """What a line of code prints, asked of the kernel of the notebook in front."""
+    """What a line of code prints, asked of the kernel of the notebook in front.
+
+    Asked again where it came so close behind a failure that the kernel aborted it unread.
+    """
     told: str = page.evaluate(
         f"""async code => {{
-          let printed = '';
-          const future = {_KERNEL}?.requestExecute({{code}});
-          future.onIOPub = message => printed += message.content.text ?? '';
-          await future.done;
-          return printed.trim();
+          for (;;) {{
+            let printed = '';
+            const future = {_KERNEL}?.requestExecute({{code}});
+            future.onIOPub = message => printed += message.content.text ?? '';
+            const reply = await future.done;
+            if (reply.content.status !== 'aborted') return printed.trim();
+          }}
         }}""",
         code,
     )
