@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 AT_ONCE = 2
 CLIENTS, KERNELS, AGENTS = 60, (20, 10), 10  # that are killed
-LONGEST = 1.3  # seconds, after which a process is killed that has not ended
+LONGEST = 1.0  # seconds, after which a process is killed that has not ended
 MORE = 4  # trials to go on with, once all are there
 
 #: What trials and the summary need, and no more: imported in half of the time that all takes.
@@ -351,7 +351,7 @@ def test_a_tracking_store_that_takes_no_more_stops_it_and_nothing_is_lost(
     tmp_path: Path, agents: Path
 ) -> None:
     project = _project(tmp_path / "project", SCORE, WAIT)
-    life = _life(project, agents, *TUNE, "--trials", "4")
+    life = _life(project, agents, *TUNE, "--trials", "3")
     until(lambda: len(list(project.root.glob("at-*"))) == 2)
     _change_store(
         project,
@@ -367,11 +367,11 @@ def test_a_tracking_store_that_takes_no_more_stops_it_and_nothing_is_lost(
     assert torn(project) == []
 
     _change_store(project, "drop trigger no_{0}")
-    status, said = _life(project, agents, *TUNE, "--trials", "4").end()
+    status, said = _life(project, agents, *TUNE, "--trials", "3").end()
     assert status == 0, said
     assert "the tracking store has now been told of " in said
     _in_order(project)
-    _searched(project, 4)
+    _searched(project, 3)
 
 
 def _change_store(project: Project, statement: str) -> None:
@@ -447,14 +447,14 @@ def test_a_trial_without_a_number_to_go_by_has_failed_and_says_why(tmp_path: Pat
 
 def test_two_processes_share_one_new_study(tmp_path: Path, agents: Path) -> None:
     project = _project(tmp_path / "project")
-    both = [_life(project, agents, *TUNE, "--study", "shared", "--trials", "10") for _ in range(2)]
+    both = [_life(project, agents, *TUNE, "--study", "shared", "--trials", "8") for _ in range(2)]
     for life in both:
         status, said = life.end()
         assert status == 0, said
         assert "Traceback" not in said
     _in_order(project)
-    counted = _searched(project, 10)
-    assert [trial.number for trial in counted] == list(range(10))
+    counted = _searched(project, 8)
+    assert [trial.number for trial in counted] == list(range(8))
 
 
 def test_the_same_sweep_twice_at_once_is_refused(tmp_path: Path, agents: Path) -> None:
