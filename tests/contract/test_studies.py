@@ -76,6 +76,20 @@ def test_processes_share_a_study_and_each_trial_is_somebodys(project: Project) -
     assert found.next() is None
 
 
+@pytest.mark.postgres
+def test_machines_that_begin_a_study_at_once_share_it(tmp_path: Path, postgres_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    machines = [small.small_project(tmp_path / str(one), database=postgres_url) for one in range(4)]
+    workers = [spawn.Process(target=_work, args=(machine.root, answers)) for machine in machines]
+    for worker in workers:
+        worker.start()
+    taken = [number for _ in workers for number in answers.get(timeout=120)]
+    for worker in workers:
+        worker.join()
+    assert sorted(taken) == list(range(_TRIALS))
+
+
 def test_the_best_holds_the_constraints(project: Project) -> None:
     found = _studied(project, constraints=(Constraint("cost", at_most=True, bound=3.0),))
     _go_on(found)

@@ -7,8 +7,11 @@ with a shared workbench database they are a schema beside it. Optuna's own tools
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from workbench.errors import UsageError
 from workbench.tracking.context import StudyTrial
@@ -16,13 +19,16 @@ from workbench.tracking.context import StudyTrial
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.storages import RDBStorage
+    from sqlalchemy import Engine
 
     from workbench.project import Project
 
-__all__ = ["PRUNERS", "address", "is_hopeless", "open_storage", "pruner"]
+__all__ = ["PRUNERS", "address", "alone", "is_hopeless", "open_storage", "pruner"]
 
 _SCHEMA = "studies"
 _WAIT_FOR_LOCK_SECONDS = 60
+_WAIT_FOR_TURN_SECONDS = 120
+_TURN = 1_851_994_211  # the number of PostgreSQL's advisory lock
 #: Who may end a trial early, by the names that people give them.
 PRUNERS = ("median", "halving", "hyperband")
 
@@ -32,6 +38,29 @@ def address(project: Project) -> str:
     if project.database_url.startswith("sqlite"):
         return f"sqlite:///{project.state / 'studies.db'}"
     return project.database_url
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """Nobody else who asks for this changes studies meanwhile: no process, no machine on a shared store."""
+    import sqlalchemy
+
+    with FileLock(project.state / "studies.lock", timeout=_WAIT_FOR_TURN_SECONDS):
+        url = address(project)
+        if url.startswith("sqlite"):
+            yield
+            return
+        engine = _plain_engine(url)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_TURN)))
+            yield
+
+
+@functools.cache
+def _plain_engine(url: str) -> Engine:
+    import sqlalchemy
+
+    return sqlalchemy.create_engine(url, pool_pre_ping=True)
 
 
 @functools.cache
@@ -44,10 +73,8 @@ def open_storage(url: str, *, made: bool = False) -> RDBStorage:
     if not url.startswith("sqlite"):
         options = {"pool_pre_ping": True, "connect_args": {"options": f"-csearch_path={_SCHEMA}"}}
         if not made:
-            engine = sqlalchemy.create_engine(url)
-            with engine.begin() as connection:
+            with _plain_engine(url).begin() as connection:
                 connection.execute(sqlalchemy.schema.CreateSchema(_SCHEMA, if_not_exists=True))
-            engine.dispose()
     return RDBStorage(url, options, skip_compatibility_check=made, skip_table_creation=made)
 
 

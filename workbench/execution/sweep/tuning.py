@@ -18,8 +18,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from workbench.errors import UsageError
 from workbench.execution.sweep import space
 from workbench.execution.sweep.loop import Next
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Studied", "opened"]
 
 _SPEC, _AGAIN = "search", "again"
-_WAIT_SECONDS = 120
 _ATTEMPTS = 2  # at one point, when a kernel died of nobody knows what
 
 
@@ -55,7 +52,7 @@ class Studied(KeptStudy):
         self._distributions = space.distributions(search.domains)
         self._sweep = self._token = ""
         self._project = project
-        with self._lock():  # of two that make its tables at once, one would fail
+        with studies.alone(self._project):  # of two that make its tables at once, one would fail
             studies.open_storage(studies.address(project))
         super().__init__(project, name, own, search.objectives)
 
@@ -63,7 +60,7 @@ class Studied(KeptStudy):
         """The study, made if there is none of that name."""
         import optuna
 
-        with self._lock():
+        with studies.alone(self._project):
             try:
                 return super()._load()
             except KeyError:
@@ -73,9 +70,6 @@ class Studied(KeptStudy):
                 )
                 made.set_user_attr(_SPEC, self._spec)
                 return made
-
-    def _lock(self) -> FileLock:
-        return FileLock(self._project.state / "studies.lock", timeout=_WAIT_SECONDS)
 
     def differs(self) -> str:
         """In what the study searches for something else than it is asked to now; empty when in nothing."""
@@ -105,7 +99,7 @@ class Studied(KeptStudy):
         """A trial, as long as the study has not as many as it is to have."""
         from optuna.samplers import TPESampler
 
-        with self._lock():
+        with studies.alone(self._project):
             self._put_in_order()
             known = self.study.get_trials(deepcopy=False)
             begun = [one for one in known if one.state.name != "WAITING"]
@@ -130,7 +124,7 @@ class Studied(KeptStudy):
 
     def is_complete(self) -> bool:
         """Whether it has all of its trials, and none of them runs."""
-        with self._lock():
+        with studies.alone(self._project):
             self._put_in_order()
             counts = self.counts()
         ended = sum(counts.values()) - counts.get("WAITING", 0) - counts.get("RUNNING", 0)
@@ -144,7 +138,7 @@ class Studied(KeptStudy):
 
     def ended(self, trial: Tried) -> Tried:
         """Tell the study; a trial without the values that are searched for has failed, and says so."""
-        with self._lock():
+        with studies.alone(self._project):
             return self._tell(trial)
 
     def _tell(self, trial: Tried) -> Tried:
