@@ -30,8 +30,14 @@ from workbench.locate import CONFIG_NAME, LOCK_NAMES, find_root
 __all__ = ["DEFAULTS", "Identity", "NoPlace", "identify", "private_folder", "with_defaults"]
 
 #: What processes of the workbench get unless their environment says otherwise. OpenMP's threads
-#: otherwise spin while they wait for each other: on a busy machine a fit takes many times as long.
-DEFAULTS = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_WAIT_POLICY": "PASSIVE"}
+#: otherwise spin while they wait for each other: on a busy machine a fit takes many times as long. Those
+#: of OpenBLAS spin 2^26 cycles before they sleep, in each kernel that computes: a fifth of a small one.
+DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_THREAD_TIMEOUT": "18",
+}
 
 _READ_AT_IMPORT = (
     *("DO_NOT_TRACK", "HOME", "LANG", "LANGUAGE", "MATPLOTLIBRC", "MPLCONFIGDIR", "TZ"),
