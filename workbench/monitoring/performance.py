@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.config import MonitoringConfig
-from workbench.registry.bootstrap import Days, interval, metric_rounds
-from workbench.registry.gates import MINIMUM_DAYS
+from workbench.registry.gates.bootstrap import Days, interval, metric_rounds
+from workbench.registry.gates.judging import MINIMUM_DAYS
 from workbench.tracking.metrics import binary_metrics, improvement
 
 if TYPE_CHECKING:

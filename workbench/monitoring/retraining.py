@@ -12,7 +12,7 @@ import numpy as np
 from workbench.config import MonitoringConfig, RetrainingConfig
 from workbench.monitoring.performance import judge
 from workbench.monitoring.windows import WindowFinding
-from workbench.registry.validation import Validation
+from workbench.registry.gates.validation import Validation
 
 __all__ = ["Decision", "decide", "explain"]
 

@@ -14,7 +14,7 @@ from workbench.config import MonitoringConfig
 from workbench.errors import UnknownName
 from workbench.monitoring.drift import PREDICTION, DriftResult, measure_drift
 from workbench.monitoring.performance import Performance, measure_performance
-from workbench.registry.validation import plain
+from workbench.registry.gates.validation import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from workbench.registry.aliases import LedgerEntry, current, ledger
 from workbench.registry.cases import inputs, record_cases
-from workbench.registry.gates import validate
-from workbench.registry.latency import one_row_latency
+from workbench.registry.gates.judging import validate
+from workbench.registry.gates.latency import one_row_latency
+from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import evidence, load, recorded_cases
 from workbench.registry.promotion import promote, rollback
-from workbench.registry.validation import Gate, Validation
 from workbench.registry.versions import (
     ModelVersion,
     champion,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from workbench.errors import AliasMoved, RegistryError, UnknownName
 from workbench.project import Project
-from workbench.registry.validation import plain
+from workbench.registry.gates.validation import plain
 from workbench.store import ledger as ledgers
 from workbench.store import tables
 from workbench.store.clock import Clock, SystemClock

@@ -11,7 +11,7 @@ from workbench.errors import AliasMoved, RegistryError, UnknownName
 from workbench.project import Project
 from workbench.registry import aliases
 from workbench.registry.cases import write_cases
-from workbench.registry.validation import Validation
+from workbench.registry.gates.validation import Validation
 from workbench.store.clock import Clock
 from workbench.tracking import store
 from workbench.tracking.context import note_input

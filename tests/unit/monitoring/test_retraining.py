@@ -13,8 +13,8 @@ from tests.unit.registry.small import validation
 from workbench.config import RetrainingConfig
 from workbench.monitoring.retraining import Decision, decide, explain
 from workbench.monitoring.windows import WindowFinding
-from workbench.registry.bootstrap import Interval
-from workbench.registry.gates import Gate
+from workbench.registry.gates.bootstrap import Interval
+from workbench.registry.gates.judging import Gate
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -14,9 +14,10 @@ import pandas as pd
 from tests.projects import make_project
 from workbench.config import GatesConfig
 from workbench.project import Project, open_project
-from workbench.registry import gates, versions
+from workbench.registry import versions
 from workbench.registry.cases import record_cases
-from workbench.registry.validation import Validation
+from workbench.registry.gates import judging
+from workbench.registry.gates.validation import Validation
 from workbench.tracking import runs
 from workbench.tracking.models import TrainedModel, log_model, positive_scores
 
@@ -108,7 +109,7 @@ def validation(verdict: str = "passed") -> Validation:
     config = LENIENT.model_copy(update={"minimum_primary": 0.5 if minimum is None else minimum})
     if minimum is None:
         config = config.model_copy(update={"minimum_rows": 10_000})
-    found = gates.validate(
+    found = judging.validate(
         rows(),
         target="late",
         time="asked_at",

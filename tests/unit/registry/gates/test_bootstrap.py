@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as reference
 
 from workbench.errors import DataError
-from workbench.registry.bootstrap import Days, Interval, interval, metric_rounds
+from workbench.registry.gates.bootstrap import Days, Interval, interval, metric_rounds
 from workbench.tracking.metrics import METRICS, calibration_bins, metric
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.registry.bootstrap import Interval
+from workbench.registry.gates.bootstrap import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def overall(gates: tuple[Gate, ...]) -> Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """The result of :func:`~workbench.registry.gates.validate`.
+    """The result of :func:`~workbench.registry.gates.judging.validate`.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Validation:
         )
 
     def _repr_html_(self) -> str:
-        from workbench.registry.render import validation_html
+        from workbench.registry.gates.render import validation_html
 
         return validation_html(self)
 

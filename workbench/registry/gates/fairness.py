@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.registry.bootstrap import Interval, interval, ratio_rounds
-from workbench.registry.holdout import Holdout, Rows
-from workbench.registry.validation import Gate, Verdict
+from workbench.registry.gates.bootstrap import Interval, interval, ratio_rounds
+from workbench.registry.gates.holdout import Holdout, Rows
+from workbench.registry.gates.validation import Gate, Verdict
 from workbench.tracking.metrics import ratio_parts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.registry.bootstrap import Floats
+    from workbench.registry.gates.bootstrap import Floats
 
 __all__ = ["RATES", "fairness_gate", "group_gaps", "group_rates"]
 

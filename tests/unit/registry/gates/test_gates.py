@@ -13,7 +13,7 @@ import pytest
 
 from workbench.config import GatesConfig
 from workbench.errors import DataError, UnknownName
-from workbench.registry.gates import Validation, validate
+from workbench.registry.gates.judging import Validation, validate
 
 CONFIG = GatesConfig(minimum_rows=500, bootstrap_rounds=200, minimum_primary=0.6, calibration_error=0.1)
 

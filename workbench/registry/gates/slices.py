@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.registry.bootstrap import Interval, interval, ratio_rounds
-from workbench.registry.holdout import Holdout
-from workbench.registry.validation import Gate, Verdict
+from workbench.registry.gates.bootstrap import Interval, interval, ratio_rounds
+from workbench.registry.gates.holdout import Holdout
+from workbench.registry.gates.validation import Gate, Verdict
 from workbench.tracking.metrics import improvement
 
 if TYPE_CHECKING:

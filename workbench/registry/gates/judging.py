@@ -20,11 +20,11 @@ import numpy as np
 
 from workbench.config import GatesConfig
 from workbench.errors import UnknownName
-from workbench.registry.bootstrap import Interval, interval, metric_rounds
-from workbench.registry.fairness import fairness_gate, group_gaps, group_rates
-from workbench.registry.holdout import Holdout
-from workbench.registry.slices import disagreement, slice_table, slices_gate
-from workbench.registry.validation import Gate, Validation, Verdict
+from workbench.registry.gates.bootstrap import Interval, interval, metric_rounds
+from workbench.registry.gates.fairness import fairness_gate, group_gaps, group_rates
+from workbench.registry.gates.holdout import Holdout
+from workbench.registry.gates.slices import disagreement, slice_table, slices_gate
+from workbench.registry.gates.validation import Gate, Validation, Verdict
 from workbench.tracking import context as contexts
 from workbench.tracking.metrics import LOWER_IS_BETTER, METRICS, binary_metrics, improvement, metric
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import DataError, UnknownName
-from workbench.registry.bootstrap import Days, metric_rounds
+from workbench.registry.gates.bootstrap import Days, metric_rounds
 from workbench.tracking.metrics import metric
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.registry.validation import Gate, Validation
+    from workbench.registry.gates.validation import Gate, Validation
 
 __all__ = ["pill", "validation_html"]
 

@@ -1,0 +1,1 @@
+"""Gates: what a candidate has to show before it may become champion."""
