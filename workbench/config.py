@@ -25,6 +25,7 @@ from pydantic import (
 from workbench.errors import ConfigError, UsageError
 
 __all__ = [
+    "BehaviourConfig",
     "Config",
     "ExecutionConfig",
     "FingerprintConfig",
@@ -40,6 +41,7 @@ __all__ = [
     "SourceConfig",
     "StoresConfig",
     "TuneConfig",
+    "UtilityConfig",
     "duration",
     "read_config",
     "size",
@@ -162,8 +164,40 @@ class PhaseConfig(_Section):
     retry_delay: _Duration = timedelta(seconds=10)
 
 
+class UtilityConfig(_Section):
+    """What each kind of answer is worth in the business's own ``unit``; what costs is below zero.
+
+    The candidate's answers for 1,000 rows have to be worth ``minimum_gain`` more than the champion's.
+    """
+
+    unit: str
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    minimum_gain: float = 0.0
+
+
+class BehaviourConfig(_Section):
+    """How scores have to follow when features change, whatever the labels say.
+
+    ``change`` holds for each feature what becomes of it: ``"+10"``, ``"-3"``, ``"*1.5"``, ``"shuffle"``, or
+    a value. In the ``share`` of rows that is asked, the score must do as expected within ``tolerance``.
+    """
+
+    name: str = Field(min_length=1)
+    change: dict[str, str | float | bool] = Field(min_length=1)
+    expect: Literal["same", "not lower", "not higher"]
+    tolerance: float = Field(default=0.01, ge=0)
+    share: float = Field(default=1.0, gt=0, le=1)
+
+
 class GatesConfig(_Section):
-    """Thresholds that a candidate is held against."""
+    """Thresholds that a candidate is held against.
+
+    ``max_data_age`` is from what it learnt last to the end of the holdout. ``regression_cases`` is a CSV file
+    below the project's folder; ``threshold`` the score from which a row is flagged.
+    """
 
     minimum_primary: float = 0.5
     minimum_effect: float = 0.0
@@ -174,6 +208,12 @@ class GatesConfig(_Section):
     calibration_error: float = 0.1
     latency_ms: float = 100.0
     size_mb: float = 50.0
+    memory_mb: float = 500.0
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    max_data_age: _Duration | None = None
+    regression_cases: str = ""
+    utility: UtilityConfig | None = None
+    behaviour: tuple[BehaviourConfig, ...] = ()
 
 
 class MonitoringConfig(_Section):

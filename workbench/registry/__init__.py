@@ -1,7 +1,7 @@
 """Model versions, their gates, the ledger of their aliases, and loading them without running their files.
 
 ============================  ====================================================================
-:func:`validate`              hold a candidate against its gates
+:func:`judge`                 hold a candidate against its gates
 :func:`register`              keep it as a version of the registered model, as challenger
 :func:`champion`              the version that is served, if there is one
 :func:`promote`               make a version champion; :func:`rollback` puts the one before back
@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from workbench.registry.aliases import LedgerEntry, current, ledger
 from workbench.registry.cases import inputs, record_cases
+from workbench.registry.gates.candidate import judge
+from workbench.registry.gates.costs import one_row_latency
 from workbench.registry.gates.judging import validate
-from workbench.registry.gates.latency import one_row_latency
+from workbench.registry.gates.regression import propose_cases
 from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import evidence, load, recorded_cases
 from workbench.registry.promotion import promote, rollback
@@ -43,12 +45,14 @@ __all__ = [
     "evidence",
     "get_version",
     "inputs",
+    "judge",
     "ledger",
     "list_versions",
     "load",
     "one_row_latency",
     "positive_scores",
     "promote",
+    "propose_cases",
     "record_cases",
     "recorded_cases",
     "register",

@@ -15,6 +15,7 @@ __all__ = ["LIBRARIES", "OWN", "expanded", "modules_for"]
 LIBRARIES = (
     *("pandas", "pandas.io.formats.style", "scipy.stats", "pyarrow.dataset", "pyarrow.parquet"),
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "plotly.graph_objects", "evidently.presets"),
+    "fairlearn.metrics",
     *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.inspection"),
     *("sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection", "sklearn.pipeline"),
     *("sklearn.tree", "ipywidgets"),

@@ -3,6 +3,7 @@
 Three rates are compared, each by its widest gap between two groups (Hardt, Price & Srebro, "Equality of
 Opportunity in Supervised Learning", NeurIPS 2016): recall (of those that turned out positive, how many
 were flagged), false positive rate (of those that did not), and the share flagged (demographic parity).
+Fairlearn measures them; their intervals are ours, since they are drawn by day.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.registry.gates.bootstrap import Interval, interval, ratio_rounds
 from workbench.registry.gates.holdout import Holdout, Rows
@@ -33,19 +35,48 @@ def group_rates(holdout: Holdout, columns: Sequence[str]) -> pd.DataFrame:
     """The three rates within each group; NaN where fewer than 100 rows could have been flagged."""
     import pandas as pd
 
-    table = []
-    for column, label, rows in holdout.slices(columns):
-        found: dict[str, object] = {
-            "column": column,
-            "group": label,
-            "rows": int(rows.sum()),
-            "positives": int(holdout.y[rows].sum()),
-        }
-        for rate in RATES:
-            above, below = _parts(holdout, rate, rows)
-            found[rate] = above.sum() / below.sum() if below.sum() >= _SMALLEST_BASE else np.nan
-        table.append(found)
-    return pd.DataFrame(table)
+    tables = []
+    for column in columns:
+        group = np.full(len(holdout.y), "", dtype=object)
+        for _, label, rows in holdout.slices([column]):
+            group[rows] = label
+        kept = group != ""  # of a column with very many values, the largest groups
+        if kept.any():
+            tables.append(_rates(holdout, kept, group[kept]).assign(column=column))
+    if not tables:
+        return pd.DataFrame()
+    table = pd.concat(tables, ignore_index=True)
+    return table[["column", "group", "rows", "positives", *RATES]]
+
+
+def _rates(holdout: Holdout, rows: Rows, group: NDArray[np.object_]) -> pd.DataFrame:
+    """A row for each group, the largest first."""
+    from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
+
+    truth = holdout.y[rows].astype(int)
+    flagged = (holdout.scores["candidate"][rows] >= holdout.threshold).astype(int)
+    measured = MetricFrame(
+        metrics={
+            "rows": count,
+            "positives": lambda y_true, y_pred: int(y_true.sum()),
+            "recall": true_positive_rate,
+            "false_positive_rate": false_positive_rate,
+            "flagged_share": selection_rate,
+        },
+        y_true=truth,
+        y_pred=flagged,
+        sensitive_features={"group": group},
+    )
+    found = measured.by_group.astype(float).reset_index()
+    bases = {
+        "recall": found["positives"],
+        "false_positive_rate": found["rows"] - found["positives"],
+        "flagged_share": found["rows"],
+    }
+    for rate, base in bases.items():
+        found[rate] = found[rate].where(base >= _SMALLEST_BASE)
+    table: pd.DataFrame = found.astype({"rows": int, "positives": int})
+    return table.sort_values("rows", ascending=False, kind="stable")
 
 
 def group_gaps(holdout: Holdout, groups: pd.DataFrame, *, allowed: float) -> pd.DataFrame:

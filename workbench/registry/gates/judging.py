@@ -1,11 +1,10 @@
-"""Gates: what a candidate has to show before it may become champion.
+"""Gates on rows: what a candidate has to show on cases that no model has seen.
 
 Each gate answers passed, failed or inconclusive, with its evidence. Too little data is inconclusive, never
 passed. A gate on rows is decided by its 95 % interval: it passes when the whole interval does, fails when the
 whole interval fails, and is inconclusive when the threshold lies inside.
 
-Required are ``rows``, ``primary metric``, ``beats baseline``, ``beats champion``, ``calibration``,
-``latency`` and ``size``. ``slices`` and ``fairness`` are advisory: they fail a candidate that surely falls
+All are required but ``slices`` and ``fairness``, which are advisory: they fail a candidate that surely falls
 short in a group, but being unsure about a small group holds nobody back. A gate that has nothing to compare
 with (no champion yet, latency not measured) is left out, and the notes say so. ``minimum_effect`` below
 zero asks for "not worse than" instead of "better than".
@@ -20,11 +19,19 @@ import numpy as np
 
 from workbench.config import GatesConfig
 from workbench.errors import UnknownName
-from workbench.registry.gates.bootstrap import Interval, interval, metric_rounds
+from workbench.registry.gates.bootstrap import interval, metric_rounds
 from workbench.registry.gates.fairness import fairness_gate, group_gaps, group_rates
 from workbench.registry.gates.holdout import Holdout
 from workbench.registry.gates.slices import disagreement, slice_table, slices_gate
-from workbench.registry.gates.validation import Gate, Validation, Verdict
+from workbench.registry.gates.utility import utility_gate
+from workbench.registry.gates.validation import (
+    Gate,
+    Validation,
+    Verdict,
+    at_least,
+    at_most,
+    more_than,
+)
 from workbench.tracking import context as contexts
 from workbench.tracking.metrics import LOWER_IS_BETTER, METRICS, binary_metrics, improvement, metric
 
@@ -38,7 +45,6 @@ MINIMUM_DAYS = 7
 MINIMUM_OF_EACH_CLASS = 30
 # A slice needs this part of the rows that the whole needs.
 _SLICE_SHARE = 0.2
-_MEGABYTE = 1e6
 
 
 def validate(
@@ -51,8 +57,7 @@ def validate(
     config: GatesConfig,
     primary_metric: str = "roc_auc",
     champion_saw_holdout: bool | str = False,
-    latency_ms: float | None = None,
-    size_bytes: int | None = None,
+    more_gates: Sequence[Gate] = (),
     threshold: float = 0.5,
     seed: int = 0,
 ) -> Validation:
@@ -69,8 +74,8 @@ def validate(
         Columns whose values are slices, and groups to be treated alike.
     champion_saw_holdout : bool or str
         Whether the champion was trained on these rows; as text, why that is known.
-    latency_ms, size_bytes : float, optional
-        What one prediction takes, and the size of the model's files.
+    more_gates : sequence of Gate
+        Those that no score decides, such as latency; see :func:`~workbench.registry.gates.candidate.judge`.
     threshold : float
         The score from which a row is flagged (fairness, disagreement, the metrics that need one).
     seed : int
@@ -112,7 +117,7 @@ def validate(
         if groups:
             gates.append(slices_gate(tables["slices"], primary_metric, config.slice_tolerance))
             gates.append(fairness_gate(tables["fairness"], config.fairness_gap))
-    gates += _cost_gates(latency_ms, size_bytes, config)
+    gates += more_gates
     notes = _notes(held, gates, groups, left_out=len(holdout) - len(held.y))
     return Validation(
         gates=tuple(gates),
@@ -123,6 +128,7 @@ def validate(
         end=held.rows[time].max().to_pydatetime(warn=False) if len(held.y) else None,
         metrics={name: binary_metrics(held.y, score, threshold) for name, score in held.scores.items()},
         notes=tuple(notes),
+        scores=dict(scores),
         **tables,
     )
 
@@ -133,6 +139,8 @@ def _gates_on_rows(held: Holdout, config: GatesConfig, saw: bool | str) -> Itera
     if "champion" in held.scores:
         yield _difference_gate(held, "champion", saw, config)
     yield _calibration_gate(held, config)
+    if config.utility and not held.unscored("champion" if "champion" in held.scores else "baseline"):
+        yield utility_gate(held, config.utility)
 
 
 def _tables(held: Holdout, groups: Sequence[str], config: GatesConfig) -> dict[str, pd.DataFrame]:
@@ -157,7 +165,8 @@ def _notes(held: Holdout, gates: list[Gate], groups: Sequence[str], *, left_out:
         notes.append("the comparison with a champion, as there is none yet")
     if not groups:
         notes.append("slices and fairness, as no groups are declared")
-    return notes + [f"{name}, which was not measured" for name in ("latency", "size") if name not in present]
+    costs = ("latency", "memory", "size")
+    return notes + [f"{name}, which was not measured" for name in costs if name not in present]
 
 
 def _rows_gate(held: Holdout, config: GatesConfig) -> Gate:
@@ -177,9 +186,9 @@ def _primary_gate(held: Holdout, config: GatesConfig) -> Gate:
     asked = config.minimum_primary
     found = interval(*held.measure("candidate"))
     if held.metric in LOWER_IS_BETTER:
-        verdict, limit = _at_most(found, asked), "at most"
+        verdict, limit = at_most(found, asked), "at most"
     else:
-        verdict, limit = _at_least(found, asked), "at least"
+        verdict, limit = at_least(found, asked), "at least"
     why = f"{held.metric} {found}; {limit} {asked:g} is asked"
     return Gate("primary metric", verdict, found.value, asked, why, found)
 
@@ -193,7 +202,7 @@ def _difference_gate(held: Holdout, other: str, saw: bool | str, config: GatesCo
     theirs, their_rounds = held.measure(other)
     more = improvement(held.metric, 1.0)
     gain = interval(more * (ours - theirs), more * (our_rounds - their_rounds))
-    verdict = _more_than(gain, asked)
+    verdict = more_than(gain, asked)
     why = (
         f"{held.metric} {ours:.3f} against the {other}'s {theirs:.3f}, a gain of {gain}; "
         f"more than {asked:g} is asked"
@@ -211,37 +220,4 @@ def _calibration_gate(held: Holdout, config: GatesConfig) -> Gate:
         f"predicted and observed shares differ by {found} on average (mean score {score.mean():.3f}, "
         f"{held.y.mean():.3f} turned out positive); {allowed:g} is allowed"
     )
-    return Gate("calibration", _at_most(found, allowed), found.value, allowed, why, found)
-
-
-def _cost_gates(latency_ms: float | None, size_bytes: int | None, config: GatesConfig) -> Iterator[Gate]:
-    megabytes = None if size_bytes is None else size_bytes / _MEGABYTE
-    for name, value, allowed, unit in (
-        ("latency", latency_ms, config.latency_ms, "ms"),
-        ("size", megabytes, config.size_mb, "MB"),
-    ):
-        if value is None:
-            continue
-        verdict: Verdict = "inconclusive"
-        if np.isfinite(value):
-            verdict = "passed" if value <= allowed else "failed"
-        why = f"{value:.2f} {unit}; {allowed:g} {unit} are allowed"
-        yield Gate(name, verdict, float(value), allowed, why)
-
-
-def _at_least(found: Interval, asked: float) -> Verdict:
-    if not found.known or found.low < asked <= found.high:
-        return "inconclusive"
-    return "passed" if found.low >= asked else "failed"
-
-
-def _at_most(found: Interval, allowed: float) -> Verdict:
-    if not found.known or found.low <= allowed < found.high:
-        return "inconclusive"
-    return "passed" if found.high <= allowed else "failed"
-
-
-def _more_than(found: Interval, asked: float) -> Verdict:
-    if not found.known or found.low <= asked <= found.high:
-        return "inconclusive"
-    return "passed" if found.low > asked else "failed"
+    return Gate("calibration", at_most(found, allowed), found.value, allowed, why, found)

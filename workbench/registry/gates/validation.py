@@ -12,7 +12,7 @@ from workbench.registry.gates.bootstrap import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Gate", "Validation", "Verdict", "overall", "plain"]
+__all__ = ["Gate", "Validation", "Verdict", "at_least", "at_most", "more_than", "overall", "plain"]
 
 Verdict = Literal["passed", "failed", "inconclusive"]
 _TABLES = ("slices", "groups", "fairness", "disagreement")
@@ -69,6 +69,27 @@ class Gate:
         return cls(raw["name"], raw["verdict"], value, threshold, raw["why"], found, raw["required"])
 
 
+def at_least(found: Interval, asked: float) -> Verdict:
+    """Whether the whole interval reaches what is asked; inconclusive when only a part of it does."""
+    if not found.known or found.low < asked <= found.high:
+        return "inconclusive"
+    return "passed" if found.low >= asked else "failed"
+
+
+def at_most(found: Interval, allowed: float) -> Verdict:
+    """Whether the whole interval stays within what is allowed."""
+    if not found.known or found.low <= allowed < found.high:
+        return "inconclusive"
+    return "passed" if found.high <= allowed else "failed"
+
+
+def more_than(found: Interval, asked: float) -> Verdict:
+    """Whether the whole interval lies above what is asked."""
+    if not found.known or found.low <= asked <= found.high:
+        return "inconclusive"
+    return "passed" if found.low > asked else "failed"
+
+
 def overall(gates: tuple[Gate, ...]) -> Verdict:
     """Failed if any gate failed; inconclusive if a required one is; passed otherwise."""
     if any(gate.verdict == "failed" for gate in gates):
@@ -80,7 +101,7 @@ def overall(gates: tuple[Gate, ...]) -> Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """The result of :func:`~workbench.registry.gates.judging.validate`.
+    """The result of :func:`~workbench.registry.gates.judging.judge`.
 
     Attributes
     ----------
@@ -102,6 +123,8 @@ class Validation:
         How often candidate and champion (else baseline) flag differently, by slice.
     notes : tuple of str
         What was left out, and why.
+    scores : dict of str to ndarray
+        What each model answered for each row that was given; not part of the evidence that is kept.
     """
 
     gates: tuple[Gate, ...]
@@ -116,6 +139,7 @@ class Validation:
     fairness: pd.DataFrame
     disagreement: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
+    scores: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -155,7 +179,7 @@ class Validation:
         """A validation from its evidence."""
         import pandas as pd
 
-        tables = {name: pd.DataFrame(raw[name]) for name in _TABLES}
+        tables: dict[str, Any] = {name: pd.DataFrame(raw[name]) for name in _TABLES}
         metrics = {
             model: {k: _number(v) for k, v in found.items()} for model, found in raw["metrics"].items()
         }

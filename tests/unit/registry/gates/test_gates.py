@@ -13,6 +13,7 @@ import pytest
 
 from workbench.config import GatesConfig
 from workbench.errors import DataError, UnknownName
+from workbench.registry.gates.costs import cost_gates
 from workbench.registry.gates.judging import Validation, validate
 
 CONFIG = GatesConfig(minimum_rows=500, bootstrap_rounds=200, minimum_primary=0.6, calibration_error=0.1)
@@ -41,7 +42,9 @@ def _noisy(score: np.ndarray, much: float, seed: int = 1) -> np.ndarray:
 
 
 def _validate(frame: pd.DataFrame, scores: dict[str, Any], **more: Any) -> Validation:
+    costs = {name: more.pop(name) for name in ("latency_ms", "memory_bytes", "size_bytes") if name in more}
     given = {"config": CONFIG, "groups": ("origin",), "threshold": 0.4, **more}
+    given["more_gates"] = [*given.get("more_gates", ()), *cost_gates(given["config"], **costs)]
     return validate(frame, target="late", time="asked_at", scores=scores, **given)
 
 
@@ -53,12 +56,12 @@ def _verdicts(validation: Validation) -> dict[str, str]:
 def test_a_better_candidate_passes_and_every_gate_has_its_evidence() -> None:
     frame, truth = _holdout()
     scores = {"candidate": truth, "baseline": _noisy(truth, 1.5), "champion": _noisy(truth, 0.7, seed=2)}
-    found = _validate(frame, scores, latency_ms=3.0, size_bytes=2_000_000)
+    found = _validate(frame, scores, latency_ms=3.0, memory_bytes=1e6, size_bytes=2_000_000)
     assert found.verdict == "passed", found.table
     assert _verdicts(found) == dict.fromkeys(
         [
             *("rows", "primary metric", "beats baseline", "beats champion", "calibration"),
-            *("slices", "fairness", "latency", "size"),
+            *("slices", "fairness", "latency", "memory", "size"),
         ],
         "passed",
     )
@@ -213,7 +216,7 @@ def test_without_a_champion_its_gate_is_left_out_with_a_note() -> None:
 def test_what_was_not_measured_is_left_out_with_a_note() -> None:
     frame, truth = _holdout()
     found = _validate(frame, {"candidate": truth, "baseline": _noisy(truth, 1.5)}, groups=())
-    assert {"latency", "size", "slices", "fairness"}.isdisjoint(_verdicts(found))
+    assert {"latency", "memory", "size", "slices", "fairness"}.isdisjoint(_verdicts(found))
     assert "latency, which was not measured" in found.notes
     assert "slices and fairness, as no groups are declared" in found.notes
 
