@@ -25,6 +25,7 @@ from pydantic import (
 from workbench.errors import ConfigError, UsageError
 
 __all__ = [
+    "ApprovalsConfig",
     "BehaviourConfig",
     "Config",
     "ExecutionConfig",
@@ -216,6 +217,16 @@ class GatesConfig(_Section):
     behaviour: tuple[BehaviourConfig, ...] = ()
 
 
+class ApprovalsConfig(_Section):
+    """How many people other than its author must approve a version before it becomes that.
+
+    The challenger is not among them: whatever is registered challenges.
+    """
+
+    champion: int = Field(default=0, ge=0)
+    shadow: int = Field(default=0, ge=0)
+
+
 class MonitoringConfig(_Section):
     """When a window of predictions is worth a word."""
 
@@ -298,6 +309,7 @@ class Config(_Section):
     phases: dict[Annotated[str, Field(pattern=_NAME)], PhaseConfig]
     sources: dict[str, SourceConfig] = {}
     gates: GatesConfig = GatesConfig()
+    approvals: ApprovalsConfig = ApprovalsConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     execution: ExecutionConfig = ExecutionConfig()

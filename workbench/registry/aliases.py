@@ -2,35 +2,42 @@
 
 The ledger, in the workbench database, is the truth; MLflow's alias of the same name follows it. Entries are
 only ever added. An alias moves by compare-and-set: whoever moves it says from which version, and when
-two do so at once, one succeeds and the other is told.
+two do so at once, one succeeds and the other is told. Aliases are ``champion``, ``challenger`` and any number
+of shadows: ``shadow-1``, ``shadow-2`` and so on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from workbench.errors import AliasMoved, RegistryError, UnknownName
+from workbench.errors import AliasMoved, RegistryError
 from workbench.project import Project
+from workbench.registry import mirror, shared
 from workbench.registry.gates.validation import plain
+from workbench.registry.identity import Identity, identify
 from workbench.store import ledger as ledgers
 from workbench.store import tables
 from workbench.store.clock import Clock, SystemClock
 from workbench.store.database import Database, open_database
-from workbench.tracking import environment, store
 
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "SHADOW",
     "LedgerEntry",
     "Move",
     "current",
+    "free_shadow",
+    "held",
+    "is_shadow",
     "ledger",
     "move",
     "repair",
@@ -39,11 +46,26 @@ __all__ = [
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+SHADOW = "shadow"
+_SHADOW = re.compile(rf"{SHADOW}-[1-9]\d*")
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One move of one alias. ``position`` counts the moves of this alias from 1."""
+    """One move of one alias.
+
+    Attributes
+    ----------
+    position : int
+        Counts the moves of this alias from 1.
+    actor : str
+        The login name of who moved it, which is a claim.
+    evidence : dict
+        What it was moved on: gates, hashes, dataset versions, and the runs that trained and validated the
+        version, each with its notebook, code version and report.
+    database_user : str or None
+        Who PostgreSQL authenticated; None on SQLite, which authenticates nobody.
+    """
 
     model: str
     alias: str
@@ -55,15 +77,19 @@ class LedgerEntry:
     reason: str
     run_id: str | None
     evidence: dict[str, Any]
+    database_user: str | None = None
+
+    @property
+    def who(self) -> Identity:
+        return Identity(self.actor, self.database_user)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "at": self.at.isoformat()}
+        who = {"who": str(self.who), "authenticated": self.who.authenticated}
+        return {**asdict(self), "at": self.at.isoformat(), **who}
 
     def __str__(self) -> str:
-        return (
-            f"{self.at:%Y-%m-%d %H:%M} {self.alias}: {_name(self.from_version)} → {_name(self.to_version)} "
-            f"by {self.actor}: {self.reason}"
-        )
+        moved = f"{mirror.name(self.from_version)} → {mirror.name(self.to_version)}"
+        return f"{self.at:%Y-%m-%d %H:%M} {self.alias}: {moved} by {self.who}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +104,22 @@ class Move:
 def current(project: Project, alias: str) -> int | None:
     """The version that the alias names, or None."""
     return ledgers.current(project, project.model.name, alias)
+
+
+def held(project: Project) -> dict[str, int]:
+    """Every alias that names a version now, and that version."""
+    with _database(project) as database, database.read() as connection:
+        return ledgers.held(connection, project.model.name)
+
+
+def is_shadow(alias: str) -> bool:
+    """Whether it is ``shadow-1``, ``shadow-2`` and so on."""
+    return _SHADOW.fullmatch(alias) is not None
+
+
+def free_shadow(taken: Collection[str]) -> str:
+    """The first of the shadows' aliases that is not among those that are taken."""
+    return next(alias for number in range(1, len(taken) + 2) if (alias := f"{SHADOW}-{number}") not in taken)
 
 
 def ledger(project: Project, alias: str | None = None) -> list[LedgerEntry]:
@@ -102,7 +144,7 @@ def set_alias(
     evidence: dict[str, Any] | None = None,
     clock: Clock | None = None,
 ) -> LedgerEntry:
-    """Move one alias, if it still names ``expected_from``.
+    """Move one alias, if it still names ``expected_from``; the entry tells what the version came from.
 
     Raises
     ------
@@ -113,13 +155,15 @@ def set_alias(
     RegistryError
         No reason was given.
     """
+    from workbench.registry import provenance
+
     entries = move(
         project,
         [Move(alias, expected_from, to_version)],
         reason=reason,
         actor=actor,
         run_id=run_id,
-        evidence=evidence,
+        evidence=(provenance.of(project, to_version) if to_version is not None else {}) | (evidence or {}),
         clock=clock,
     )
     return entries[0]
@@ -135,39 +179,32 @@ def move(
     evidence: dict[str, Any] | None = None,
     clock: Clock | None = None,
 ) -> list[LedgerEntry]:
-    """Move several aliases, all or none of them; like :func:`set_alias` otherwise."""
+    """Move several aliases, all or none of them, to versions that are known to be there.
+
+    Raises as :func:`set_alias`, but for the version, which is the caller's to look up.
+    """
     if not reason.strip():
         raise RegistryError("moving an alias needs a reason: it is what the ledger is read for")
+    shared.refuse_apart(project)
     common: dict[str, Any] = {
+        "model": project.model.name,
         "at": (clock or SystemClock()).now(),
-        "actor": actor or environment.who(),
         "reason": reason.strip(),
         "run_id": run_id,
         "evidence": plain(evidence or {}),
     }
-    from mlflow.exceptions import MlflowException
-
-    model = project.model.name
-    for item in moves:
-        _must_exist(project, item.to_version)
     with _database(project) as database:
         try:
             with database.write() as connection:
-                entries = [_append(connection, model, item, common) for item in moves]
+                who = identify(connection, actor)
+                entries = [_append(connection, item, {**common, **asdict(who)}) for item in moves]
         except IntegrityError as error:
             # On PostgreSQL two can read the same last entry; the unique position lets one of them through.
             names = " and ".join(item.alias for item in moves)
             raise AliasMoved(
                 f"{names} moved in this very moment; nothing was changed; look and try again"
             ) from error
-    for entry in entries:
-        try:
-            _follow(project, entry.alias)
-        except (MlflowException, SQLAlchemyError) as error:
-            now = f"{entry.alias} is {_name(entry.to_version)} now, as the ledger says"
-            raise RegistryError(
-                f"{now}, but MLflow's alias could not follow; it will with the next move", details=str(error)
-            ) from error
+        mirror.follow(project, database, {item.alias: item.to_version for item in entries})
     return entries
 
 
@@ -176,31 +213,25 @@ def repair(project: Project) -> list[str]:
 
     They differ when somebody moved one by hand, or a process was killed between ledger and alias.
     """
-    said = []
-    for alias in dict.fromkeys(entry.alias for entry in ledger(project)):
-        found, wanted = _mlflow_alias(project, alias), current(project, alias)
-        if found == wanted:
-            continue
-        differs = f"MLflow's alias {alias} named {_name(found)}, the ledger says {_name(wanted)}"
-        try:
-            _follow(project, alias)
-            said.append(f"{differs}: set back to that")
-        except UnknownName:
-            said.append(f"{differs}, which was deleted from MLflow: roll back, or promote another version")
-    return said
+    with _database(project) as database:
+        return mirror.repair(project, database, _is_ours)
 
 
-def _append(connection: Connection, model: str, item: Move, common: dict[str, Any]) -> LedgerEntry:
+def _is_ours(alias: str) -> bool:
+    return alias in (CHAMPION, CHALLENGER) or is_shadow(alias)
+
+
+def _append(connection: Connection, item: Move, common: dict[str, Any]) -> LedgerEntry:
+    model = common["model"]
     last = _last(connection, model, item.alias)
     present = last.to_version if last else None
     if present != item.expected_from:
-        since = f" since {last.at:%Y-%m-%d %H:%M:%S} by {last.actor}" if last else ""
+        since = f" since {last.at:%Y-%m-%d %H:%M:%S} by {last.who}" if last else ""
         raise AliasMoved(
-            f"{item.alias} of {model} is {_name(present)}{since}, not {_name(item.expected_from)}: "
-            "nothing was changed; look at it and try again"
+            f"{item.alias} of {model} is {mirror.name(present)}{since}, "
+            f"not {mirror.name(item.expected_from)}: nothing was changed; look at it and try again"
         )
     entry = LedgerEntry(
-        model=model,
         alias=item.alias,
         position=last.position + 1 if last else 1,
         from_version=present,
@@ -220,48 +251,6 @@ def _entry(row: Any) -> LedgerEntry:
     values = dict(row._mapping)
     values.pop("id")
     return LedgerEntry(**values)
-
-
-def _follow(project: Project, alias: str) -> None:
-    """Set MLflow's alias to what the ledger says, until the ledger says the same after it was set.
-
-    Of two that do this at once, the later to set has looked at the ledger after setting, so that the
-    alias ends where the ledger does, without a lock around two databases.
-    """
-    client, model = store.client(project), project.model.name
-    _must_exist(project, current(project, alias))
-    while True:
-        wanted = current(project, alias)
-        if wanted is None:
-            client.delete_registered_model_alias(model, alias)
-        else:
-            client.set_registered_model_alias(model, alias, str(wanted))
-        if current(project, alias) == wanted:
-            return
-
-
-def _must_exist(project: Project, version: int | None) -> None:
-    from mlflow.exceptions import MlflowException
-
-    if version is None:
-        return
-    client, model = store.client(project), project.model.name
-    try:
-        client.get_model_version(model, str(version))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        known = [str(item.version) for item in client.search_model_versions(f"name = '{model}'")]
-        raise UnknownName("model version", str(version), known, where=model) from error
-
-
-def _mlflow_alias(project: Project, alias: str) -> int | None:
-    found = store.client(project).get_registered_model(project.model.name).aliases.get(alias)
-    return int(found) if found is not None else None
-
-
-def _name(version: int | None) -> str:
-    return "no version" if version is None else f"v{version}"
 
 
 @contextmanager

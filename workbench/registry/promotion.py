@@ -1,146 +1,341 @@
 """Promotion and rollback: the only ways to become champion, each with its checks.
 
-Whatever is to become champion is loaded first and has to answer its recorded cases, on rollback too.
+Whatever an alias is to move to is loaded first and has to answer its recorded cases, on rollback too. The
+ledger remembers what a version was registered with, so that tags or files changed since are noticed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar, overload
 
 from workbench.errors import PromotionRefused, RegistryError
 from workbench.project import Project
-from workbench.registry.aliases import CHALLENGER, CHAMPION, LedgerEntry, Move, current, ledger, move
+from workbench.registry import aliases, approvals, provenance, succession
+from workbench.registry.aliases import CHALLENGER, CHAMPION, SHADOW, LedgerEntry, Move, move
+from workbench.registry.approvals import Tally
 from workbench.registry.cases import wrong_answers
 from workbench.registry.loading import evidence, load, recorded_cases
+from workbench.registry.succession import Reign, champion_before
 from workbench.registry.versions import ModelVersion, RegistryPhase, get_version
 from workbench.store.clock import Clock
-from workbench.tracking import store
 
-__all__ = ["champion_before", "check_answers", "promote", "rollback"]
+__all__ = ["Preview", "Target", "check_answers", "promote", "retire", "rollback"]
+
+Target = Literal["champion", "challenger", "shadow"]
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a promotion would do; nothing was changed.
+
+    Attributes
+    ----------
+    verdict : str
+        Of all gates, as the validation found it.
+    gates : tuple of dict
+        Each with its ``name``, ``verdict`` and ``why``.
+    cases_answered : int
+        How many recorded cases it answers as recorded; 0 when it could not be asked.
+    moves : tuple of Move
+        The aliases that would move.
+    refused : tuple of str
+        Why it would be refused, a sentence each; empty when it would go through.
+    """
+
+    version: str
+    to: str
+    verdict: str
+    gates: tuple[dict[str, Any], ...]
+    approvals: Tally
+    cases_answered: int
+    moves: tuple[Move, ...]
+    refused: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "approvals": self.approvals.to_dict(), "allowed": not self.refused}
+
+
+@overload
+def promote(
+    project: Project,
+    version: int | str,
+    *,
+    reason: str,
+    to: Target = "champion",
+    force: bool = False,
+    phase: RegistryPhase | None = None,
+    actor: str | None = None,
+    clock: Clock | None = None,
+    dry_run: Literal[False] = False,
+) -> LedgerEntry | None: ...
+
+
+@overload
+def promote(
+    project: Project,
+    version: int | str,
+    *,
+    reason: str = "",
+    to: Target = "champion",
+    force: bool = False,
+    phase: RegistryPhase | None = None,
+    actor: str | None = None,
+    clock: Clock | None = None,
+    dry_run: Literal[True],
+) -> Preview: ...
 
 
 def promote(
     project: Project,
     version: int | str,
     *,
-    reason: str,
+    reason: str = "",
+    to: Target = "champion",
     force: bool = False,
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
-) -> LedgerEntry | None:
-    """Make a version the champion.
+    dry_run: bool = False,
+) -> LedgerEntry | Preview | None:
+    """Make a version the champion, the challenger, or one more shadow.
 
     Parameters
     ----------
     version : int or str
-        A number, or an alias such as ``"challenger"``, which it loses by becoming champion.
+        A number, or an alias such as ``"challenger"``, which it loses by becoming something else.
     reason : str
         Goes into the ledger.
+    to : str
+        A shadow takes the first free alias: ``shadow-1``, ``shadow-2``. Only a champion needs passed gates:
+        what the others answer is logged, and nobody gets it.
     force : bool
-        Promote although its gates did not pass; the ledger says so. It still has to load and answer.
+        Promote although its gates did not pass; the ledger says so. It still has to load and answer, and
+        to be approved if the project asks for that.
     phase : RegistryPhase, optional
         The run that promotes. A draft promotes nothing, says so, and gets None.
+    dry_run : bool
+        Check everything, change nothing, and return what was found.
 
     Raises
     ------
     PromotionRefused
-        It may not become champion; the message says why. Nothing was changed.
+        It may not become that; the message says why. Nothing was changed.
     AliasMoved
         Somebody else moved the alias while this one was checked. Nothing was changed.
     """
-    if phase is not None and phase.draft:
+    if phase is not None and phase.draft and not dry_run:
         print(f"draft: {version} was not promoted; a run from the command line does that")
         return None
-    present, challenger = current(project, CHAMPION), current(project, CHALLENGER)
-    chosen = get_version(project, version)
-    if chosen.version == present:
-        raise PromotionRefused(f"{chosen} is the champion already")
-    _refuse_drafts(project, chosen)
-    found = _evidence(project, chosen)
-    if chosen.verdict != "passed":
-        _refuse_unless_forced(chosen, found, reason, force)
-    answered = check_answers(project, chosen)
-    moves = [Move(CHAMPION, present, chosen.version)]
-    if challenger == chosen.version:
-        moves.append(Move(CHALLENGER, challenger, None))
+    checked = _Checks(project, get_version(project, version), to, keep_on=dry_run)
+    checked.everything(reason, force)
+    if dry_run:
+        return checked.preview()
     return move(
         project,
-        moves,
+        checked.moves,
         reason=reason,
         actor=actor,
         run_id=phase.run_id if phase else None,
-        evidence={
-            "action": "promote",
-            "forced": chosen.verdict != "passed",
-            "verdict": chosen.verdict,
-            "gates": found.get("gates", []),
-            "cases_answered": answered,
-            "sha256": chosen.sha256,
-            "datasets": chosen.datasets,
-            "trained_by": chosen.run_id,
-            "validated_by": chosen.tag("run_id"),
-        },
+        evidence=checked.told(),
         clock=clock,
     )[0]
+
+
+class _Checks:
+    """The checks of one promotion, in order; the first that fails ends it, unless they are to keep on."""
+
+    def __init__(self, project: Project, chosen: ModelVersion, to: Target, *, keep_on: bool) -> None:
+        self._project, self._chosen, self._to, self._keep_on = project, chosen, to, keep_on
+        self._held = aliases.held(project)
+        self._facts: dict[str, provenance.RunFacts] = {}
+        self._validation: dict[str, Any] = {}
+        self._answered = 0
+        self._tally = Tally()
+        self._refused: list[str] = []
+        self.moves: list[Move] = []
+
+    def everything(self, reason: str, force: bool) -> None:
+        self._try(self._plan_moves, None)
+        self._try(self._refuse_drafts, None)
+        self._validation = self._try(lambda: _evidence(self._project, self._chosen), {})
+        self._try(lambda: provenance.refuse_changed(self._project, self._chosen, self._validation), None)
+        if self._to == CHAMPION and self._verdict != "passed":
+            self._try(lambda: self._refuse_unless_forced(reason, force), None)
+        self._tally = approvals.tally(self._project, self._chosen, self._to)
+        self._try(lambda: self._tally.refuse_if_short(str(self._chosen)), None)
+        self._answered = self._try(lambda: check_answers(self._project, self._chosen), 0)
+
+    def _try(self, check: Callable[[], _Found], instead: _Found) -> _Found:
+        try:
+            return check()
+        except PromotionRefused as error:
+            if not self._keep_on:
+                raise
+            self._refused.append(error.message)
+            return instead
+
+    @property
+    def _verdict(self) -> str:
+        # What was found, and not what a tag says about it.
+        return str(self._validation.get("verdict", ""))
+
+    def _plan_moves(self) -> None:
+        """To the wanted alias, and away from what else it is: one version has one part to play."""
+        number, held = self._chosen.version, self._held
+        parts = [alias for alias, version in held.items() if version == number]
+        if CHAMPION in parts:
+            other = "" if self._to == CHAMPION else "; promote another version, or roll back"
+            already = " already" if self._to == CHAMPION else ""
+            raise PromotionRefused(f"{self._chosen} is the champion{already}{other}")
+        if self._to == SHADOW and any(map(aliases.is_shadow, parts)):
+            raise PromotionRefused(f"{self._chosen} is {next(filter(aliases.is_shadow, parts))} already")
+        if self._to in parts:
+            raise PromotionRefused(f"{self._chosen} is the {self._to} already")
+        alias = aliases.free_shadow(held) if self._to == SHADOW else self._to
+        self.moves = [Move(alias, held.get(alias), number), *_away(held, number)]
+
+    def _refuse_drafts(self) -> None:
+        """Drafts register nothing, but anybody can register their models with MLflow's own API."""
+        chosen, validated = self._chosen, self._chosen.tag("run_id")
+        if not validated:
+            raise PromotionRefused(
+                f"{chosen} was not registered through the workbench: nothing is known about its validation"
+            )
+        self._facts = provenance.runs_of(self._project, chosen)
+        for purpose, run_id in (("trained", chosen.run_id), ("validated", validated)):
+            if self._facts.get(run_id, {}).get("draft"):
+                raise PromotionRefused(
+                    f"{chosen} was {purpose} in a draft, run {run_id}; drafts are never promoted"
+                )
+
+    def _refuse_unless_forced(self, reason: str, force: bool) -> None:
+        if force and (reason.strip() or self._keep_on):
+            return
+        open_gates = [
+            f"{gate['name']} {gate['verdict']}: {gate['why']}"
+            for gate in self._validation.get("gates", [])
+            if gate["verdict"] != "passed"
+        ]
+        raise PromotionRefused(
+            f"{self._chosen}: its gates are {self._verdict or 'unknown'}, not passed; promoting it anyway "
+            "takes force and a reason",
+            details="\n".join(open_gates),
+        )
+
+    def told(self) -> dict[str, Any]:
+        """What the ledger keeps."""
+        return {
+            "action": "promote",
+            "forced": self._to == CHAMPION and self._verdict != "passed",
+            "verdict": self._verdict,
+            "gates": self._validation.get("gates", []),
+            "approvals": [item.to_dict() for item in self._tally.counted],
+            "cases_answered": self._answered,
+            **provenance.of(self._project, self._chosen, self._validation, self._facts),
+        }
+
+    def preview(self) -> Preview:
+        return Preview(
+            version=str(self._chosen),
+            to=self._to,
+            verdict=self._verdict,
+            gates=tuple(self._validation.get("gates", ())),
+            approvals=self._tally,
+            cases_answered=self._answered,
+            moves=tuple(self.moves),
+            refused=tuple(self._refused),
+        )
+
+
+def retire(
+    project: Project,
+    version: int | str,
+    *,
+    reason: str,
+    actor: str | None = None,
+    clock: Clock | None = None,
+) -> list[LedgerEntry]:
+    """Take a challenger or shadow out of the line-up: it answers no longer, and stays a version.
+
+    Raises
+    ------
+    PromotionRefused
+        It is the champion, which is replaced and not retired; or it is nothing.
+    AliasMoved
+        Somebody else moved the alias in the meantime. Nothing was changed.
+    """
+    chosen, held = get_version(project, version), aliases.held(project)
+    if held.get(CHAMPION) == chosen.version:
+        raise PromotionRefused(f"{chosen} is the champion: promote another version, or roll back")
+    moves = _away(held, chosen.version)
+    if not moves:
+        raise PromotionRefused(f"{chosen} is neither challenger nor shadow")
+    told = {"action": "retire", "sha256": chosen.sha256}
+    return move(project, moves, reason=reason, actor=actor, evidence=told, clock=clock)
+
+
+def _away(held: Mapping[str, int], version: int) -> list[Move]:
+    """The moves that take challenger's and shadows' aliases from a version."""
+    return [
+        Move(alias, version, None)
+        for alias, present in held.items()
+        if present == version and (alias == CHALLENGER or aliases.is_shadow(alias))
+    ]
 
 
 def rollback(
     project: Project,
     *,
     reason: str,
+    to: int | str | None = None,
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
 ) -> LedgerEntry | None:
-    """Make the champion before the present one champion again.
+    """Make the champion before the present one champion again, or the earlier one that ``to`` names.
 
     Rolling back twice goes back two champions, not back to the one that was just rolled back.
 
     Raises
     ------
     PromotionRefused
-        There was none before, or it does not load or answer any more. Nothing was changed.
+        There was none before, or it was never champion, or it does not load or answer any more. Nothing
+        was changed.
     AliasMoved
         Somebody else moved the alias in the meantime. Nothing was changed.
     """
     if phase is not None and phase.draft:
         print("draft: nothing was rolled back; a run from the command line does that")
         return None
-    present = current(project, CHAMPION)
-    before = champion_before(ledger(project, CHAMPION))
-    if before is None:
-        raise PromotionRefused(f"there is no champion before {f'v{present}' if present else 'the first'}")
-    chosen = get_version(project, before)
+    reigns = succession.champions(project)
+    present = reigns[-1][0] if reigns else None
+    chosen = get_version(project, _before(project, reigns, to))
+    validation = _evidence(project, chosen)
+    provenance.refuse_changed(project, chosen, validation)
+    # No approvals: it was approved when it became champion, and who rolls back is in a hurry.
     answered = check_answers(project, chosen)
-    return move(
-        project,
-        [Move(CHAMPION, present, before)],
-        reason=reason,
-        actor=actor,
-        run_id=phase.run_id if phase else None,
-        evidence={"action": "rollback", "cases_answered": answered, "sha256": chosen.sha256},
-        clock=clock,
-    )[0]
+    moves = [Move(CHAMPION, present, chosen.version), *_away(aliases.held(project), chosen.version)]
+    told = {"action": "rollback", "cases_answered": answered, **provenance.of(project, chosen, validation)}
+    run_id = phase.run_id if phase else None
+    return move(project, moves, reason=reason, actor=actor, run_id=run_id, evidence=told, clock=clock)[0]
 
 
-def champion_before(entries: list[LedgerEntry]) -> int | None:
-    """The version to roll back to, from the moves of the alias ``champion``, or None.
-
-    A rollback takes back the promotions after the one it returns to.
-    """
-    line: list[int] = []
-    for entry in entries:
-        if entry.to_version is None:
-            continue
-        if entry.evidence.get("action") == "rollback" and entry.to_version in line:
-            while line[-1] != entry.to_version:
-                line.pop()
-        elif not line or line[-1] != entry.to_version:
-            line.append(entry.to_version)
-    if entries and entries[-1].to_version is None:
-        return line[-1] if line else None
-    return line[-2] if len(line) > 1 else None
+def _before(project: Project, reigns: Sequence[Reign], to: int | str | None) -> int:
+    present = reigns[-1][0] if reigns else None
+    if to is None:
+        before = champion_before(reigns)
+        if before is None:
+            raise PromotionRefused(f"there is no champion before {f'v{present}' if present else 'the first'}")
+        return before
+    chosen = get_version(project, to)
+    if chosen.version == present:
+        raise PromotionRefused(f"{chosen} is the champion already")
+    if chosen.version not in {version for version, _ in reigns}:
+        raise PromotionRefused(f"{chosen} was never champion, so there is no way back to it: promote it")
+    return chosen.version
 
 
 def check_answers(project: Project, version: ModelVersion) -> int:
@@ -170,37 +365,8 @@ def check_answers(project: Project, version: ModelVersion) -> int:
     return len(recorded)
 
 
-def _refuse_drafts(project: Project, version: ModelVersion) -> None:
-    """Drafts register nothing, but anybody can register their models with MLflow's own API."""
-    if not version.tag("run_id"):
-        raise PromotionRefused(
-            f"{version} was not registered through the workbench: nothing is known about its validation"
-        )
-    client = store.client(project)
-    for purpose, run_id in (("trained", version.run_id), ("validated", version.tag("run_id"))):
-        if client.get_run(run_id).data.tags.get("workbench.draft") == "true":
-            raise PromotionRefused(
-                f"{version} was {purpose} in a draft, run {run_id}; drafts are never promoted"
-            )
-
-
 def _evidence(project: Project, version: ModelVersion) -> dict[str, Any]:
     try:
         return evidence(version, project)
     except RegistryError as error:
         raise PromotionRefused(f"{version}: {error.message}") from error
-
-
-def _refuse_unless_forced(version: ModelVersion, found: dict[str, Any], reason: str, force: bool) -> None:
-    if force and reason.strip():
-        return
-    open_gates = [
-        f"{gate['name']} {gate['verdict']}: {gate['why']}"
-        for gate in found.get("gates", [])
-        if gate["verdict"] != "passed"
-    ]
-    raise PromotionRefused(
-        f"{version}: its gates are {version.verdict or 'unknown'}, not passed; promoting it anyway takes "
-        "force and a reason",
-        details="\n".join(open_gates),
-    )

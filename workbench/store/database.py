@@ -1,27 +1,31 @@
 """The workbench database: one SQLite file by default, PostgreSQL by one setting.
 
-What has to be shared and durable lives here: the ledger of aliases and the ground truth; and the run
-index, which is derived.
+What has to be shared and durable lives here: the ledger of aliases, approvals and the ground truth; and the
+run index, which is derived.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from workbench.project import Project
 
 __all__ = ["Database", "open_database"]
 
 # The newest migration; a test holds it equal to the head of `migrations/versions`.
-REVISION = "0003"
+REVISION = "0004"
 _WAIT_FOR_LOCK_SECONDS = 30
+_ASK_REVISION = text("SELECT version_num FROM alembic_version")
 _MIGRATION_LOCK = 0x776F726B  # "work": any number that nobody else takes
 
 
@@ -59,8 +63,7 @@ def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> 
 
     ``wait`` is for how many seconds others may hold its lock.
     """
-    url = project.database_url
-    engine = _engine(url, wait)
+    engine = _engine(project.database_url, wait, os.getpid())
     if _revision(engine) != REVISION:
         # Two first uses at once must not both migrate.
         with FileLock(str(project.state / "database.lock"), timeout=wait):
@@ -69,7 +72,12 @@ def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> 
     return Database(engine)
 
 
-def _engine(url: str, wait: float) -> Engine:
+@lru_cache(maxsize=64)
+def _engine(url: str, wait: float, _process: int) -> Engine:
+    """The engine is kept, with the statements that it has compiled: that takes longer than they do.
+
+    No connection is kept, so that a file may go and come back. A forked process makes its own.
+    """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(1, round(wait))})
     engine = create_engine(url, connect_args={"timeout": wait, "check_same_thread": False})
@@ -86,9 +94,13 @@ def _engine(url: str, wait: float) -> Engine:
 
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        try:
+            found = connection.execute(_ASK_REVISION).scalar()
+        except (OperationalError, ProgrammingError):
+            connection.rollback()
+            if inspect(connection).has_table("alembic_version"):
+                raise
             return None
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return str(found) if found else None
 
 

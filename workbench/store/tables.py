@@ -26,7 +26,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["UtcTime", "ground_truth", "ledger", "metadata", "run_index", "run_index_state"]
+__all__ = [
+    "UtcTime",
+    "approvals",
+    "ground_truth",
+    "ledger",
+    "metadata",
+    "run_index",
+    "run_index_state",
+]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -51,8 +59,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# Append-only. `position` counts the entries of one alias of one model: its uniqueness is what makes
-# a promotion compare-and-set, on every database.
+# Append-only, which triggers hold. `position` counts the entries of one alias of one model: its uniqueness
+# is what makes a promotion compare-and-set, on every database. `actor` is who somebody claims to be;
+# `database_user` who PostgreSQL knows them to be, which it puts in by itself (SQLite knows nobody).
 ledger = Table(
     "ledger",
     metadata,
@@ -67,7 +76,27 @@ ledger = Table(
     Column("reason", Text, nullable=False),
     Column("run_id", String(64)),
     Column("evidence", JSON, nullable=False),
+    Column("database_user", String(200)),
     UniqueConstraint("model", "alias", "position", name="ledger_one_successor"),
+    Index("ledger_by_version", "model", "to_version"),
+)
+
+# Append-only like the ledger: the newest row of a person on a version is their vote. `evidence_hash` is
+# what they voted on; `against` the champion whose notebook they were shown the difference from.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("database_user", String(200)),
+    Column("note", Text, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("evidence_hash", String(64), nullable=False),
+    Column("against", Integer),
+    Index("approvals_by_version", "model", "version"),
 )
 
 # What turned out to be true, possibly late, repeated or corrected: the row received last counts.

@@ -49,15 +49,15 @@ def test_an_entry_says_who_when_from_to_why_and_from_which_run(two: Project) -> 
     assert aliases.ledger(two, "champion") == [entry]
     assert (entry.position, entry.from_version, entry.to_version, entry.at) == (1, None, 1, NOON.time)
     assert (entry.actor, entry.reason, entry.run_id) == ("ada", "the first one", "r1")
-    assert entry.evidence == {"value": None, "gates": ["rows"]}
-    assert str(entry) == "2026-07-02 12:00 champion: no version → v1 by ada: the first one"
+    assert (entry.evidence["value"], entry.evidence["gates"]) == (None, ["rows"])
+    assert str(entry) == "2026-07-02 12:00 champion: no version → v1 by ada (claimed): the first one"
     assert aliases.current(two, "champion") == _mlflow(two, "champion") == 1
 
 
 def test_who_expects_another_version_is_told_and_changes_nothing(two: Project) -> None:
     aliases.set_alias(two, "champion", 1, expected_from=None, reason="x", actor="ada", clock=NOON)
     with pytest.raises(
-        AliasMoved, match="champion of tiny-model is v1 since 2026-07-02 12:00:00 by ada, not no ver"
+        AliasMoved, match=r"champion of tiny-model is v1 since 2026-07-02 12:00:00 by ada \(claimed\), not no"
     ):
         aliases.set_alias(two, "champion", 2, expected_from=None, reason="y")
     assert aliases.current(two, "champion") == _mlflow(two, "champion") == 1
@@ -81,7 +81,7 @@ def test_a_move_without_a_reason_is_refused(two: Project, reason: str) -> None:
 
 
 def test_a_version_that_is_not_there_is_refused_before_the_ledger_moves(two: Project) -> None:
-    with pytest.raises(UnknownName, match="no model version '9' in tiny-model; there is: 1, 2"):
+    with pytest.raises(UnknownName, match="no model version '9' in tiny-model; there is: 1, 2, challenger"):
         aliases.set_alias(two, "champion", 9, expected_from=None, reason="x")
     assert aliases.ledger(two, "champion") == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -16,8 +15,8 @@ from tests.unit.registry import small
 from workbench.errors import PromotionRefused, RegistryError, UnknownName
 from workbench.project import Project
 from workbench.registry import aliases, versions
-from workbench.registry.aliases import LedgerEntry
-from workbench.registry.promotion import champion_before, promote, rollback
+from workbench.registry.promotion import promote, rollback
+from workbench.registry.succession import champion_before
 from workbench.tracking import store
 
 
@@ -203,15 +202,6 @@ def test_rollback_checks_what_it_returns_to(run: small.Run) -> None:
     assert aliases.current(run.project, "champion") == 2
 
 
-def _line(*moves: tuple[int | None, str]) -> list[LedgerEntry]:
-    at, before, line = datetime(2026, 1, 1, tzinfo=UTC), None, []
-    for number, (version, action) in enumerate(moves, 1):
-        evidence = {"action": action}
-        line.append(LedgerEntry("m", "champion", number, before, version, at, "ada", "x", None, evidence))
-        before = version
-    return line
-
-
 @pytest.mark.parametrize(
     ("moves", "before"),
     [
@@ -230,4 +220,4 @@ def _line(*moves: tuple[int | None, str]) -> list[LedgerEntry]:
 def test_the_champion_before_is_read_from_the_line_of_promotions(
     moves: list[tuple[int | None, str]], before: int | None
 ) -> None:
-    assert champion_before(_line(*moves)) == before
+    assert champion_before(moves) == before

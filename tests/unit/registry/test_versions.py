@@ -51,7 +51,8 @@ def test_the_newest_to_register_is_the_challenger_whatever_its_verdict(run: smal
         (1, 2, run.run_id),
         (2, 3, run.run_id),
     ]
-    assert moves[1].evidence == {"action": "register", "verdict": "failed"}
+    told = moves[1].evidence
+    assert (told["action"], told["verdict"], told["sha256"]) == ("register", "failed", found[1].sha256)
 
 
 def test_a_draft_registers_nothing_and_says_so(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,52 @@
+"""Who was champion, one after the other, and who was before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from workbench.project import Project
+from workbench.registry.aliases import CHAMPION
+from workbench.store import tables
+from workbench.store.database import open_database
+
+__all__ = ["Reign", "champion_before", "champions"]
+
+#: A version that became champion (None: nobody was), and by what: ``promote``, ``rollback``.
+Reign = tuple[int | None, str]
+
+
+def champions(project: Project) -> list[Reign]:
+    """The moves of the alias ``champion``, the oldest first, without their evidence, which may be long."""
+    table = tables.ledger
+    query = (
+        select(table.c.to_version, table.c.evidence["action"].as_string())
+        .where(table.c.model == project.model.name, table.c.alias == CHAMPION)
+        .order_by(table.c.position)
+    )
+    database = open_database(project)
+    try:
+        with database.read() as connection:
+            return [(version, action or "") for version, action in connection.execute(query)]
+    finally:
+        database.close()
+
+
+def champion_before(reigns: Sequence[Reign]) -> int | None:
+    """The version to roll back to, or None.
+
+    A rollback takes back the promotions after the one it returns to.
+    """
+    line: list[int] = []
+    for version, action in reigns:
+        if version is None:
+            continue
+        if action == "rollback" and version in line:
+            while line[-1] != version:
+                line.pop()
+        elif not line or line[-1] != version:
+            line.append(version)
+    if reigns and reigns[-1][0] is None:
+        return line[-1] if line else None
+    return line[-2] if len(line) > 1 else None
