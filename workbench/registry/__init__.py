@@ -16,7 +16,6 @@ from __future__ import annotations
 from workbench.registry.aliases import LedgerEntry, current, ledger
 from workbench.registry.cases import inputs, record_cases
 from workbench.registry.gates.candidate import judge
-from workbench.registry.gates.costs import one_row_latency
 from workbench.registry.gates.judging import validate
 from workbench.registry.gates.regression import propose_cases
 from workbench.registry.gates.validation import Gate, Validation
@@ -26,7 +25,6 @@ from workbench.registry.versions import (
     ModelVersion,
     champion,
     champion_for,
-    champion_saw,
     get_version,
     list_versions,
     register,
@@ -40,7 +38,6 @@ __all__ = [
     "Validation",
     "champion",
     "champion_for",
-    "champion_saw",
     "current",
     "evidence",
     "get_version",
@@ -49,7 +46,6 @@ __all__ = [
     "ledger",
     "list_versions",
     "load",
-    "one_row_latency",
     "positive_scores",
     "promote",
     "propose_cases",

@@ -19,8 +19,9 @@ _NUMBERS = {"integer", "long", "float", "double"}
 def signature(location: str) -> dict[str, str] | None:
     """Names and types of the inputs that a model's MLmodel declares; None when it declares none."""
     from mlflow.models import Model
+    from mlflow.utils.file_utils import local_file_uri_to_path
 
-    found = Model.load(location).signature
+    found = Model.load(local_file_uri_to_path(location)).signature
     if found is None or found.inputs is None or not found.inputs.has_input_names():
         return None
     return {
