@@ -9,19 +9,21 @@ import os
 import platform
 import sys
 
-from tests.benchmarks import execution, html, index, lifecycle, runner, sweep
+from tests.benchmarks import execution, html, index, lifecycle, registry, runner, sweep
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep")
-_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10, "sweep": 2}
-_MEASURES = {"execution": execution.MEASURES, "sweep": sweep.MEASURES}
+_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry")
+_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10, "sweep": 2, "registry": 5}
+_MEASURES = {"execution": execution.MEASURES, "sweep": sweep.MEASURES, "registry": registry.MEASURES}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("part", nargs="?", choices=[*_PARTS, "all"], default="all")
     parser.add_argument(
-        "--repeats", type=int, help="default: 3, 2 for runner and sweep, 5 for index, 10 for execution"
+        "--repeats",
+        type=int,
+        help="default: 3, but 2, 5 or 10 where that serves",
     )
     parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
     parser.add_argument("--only", default="", help=parts_of)
@@ -50,6 +52,8 @@ def main() -> None:
         execution.main(repeats["execution"], only)
     if "sweep" in parts:
         sweep.main(repeats["sweep"], only)
+    if "registry" in parts:
+        registry.main(repeats["registry"], only)
 
 
 main()
