@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.check.findings import CheckResult, Finding, result
+from workbench.errors import UsageError
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import NoPlace, identify
 from workbench.execution.kernels import kernelspec
+from workbench.project import CONFIG_NAME, open_project
+from workbench.registry import shared
 
 __all__ = ["check_machine"]
 
@@ -23,8 +26,8 @@ _REINSTALL = "install the package again: pip install --force-reinstall --no-deps
 
 
 def check_machine() -> list[CheckResult]:
-    """One result each: Python, kernelspec, warm kernels, bytecode, SQLite, extras."""
-    return [_python(), _kernelspec(), _warm(), _bytecode(), _sqlite(), *_extras()]
+    """One result each: Python, kernelspec, warm kernels, bytecode, SQLite, the project's stores, extras."""
+    return [_python(), _kernelspec(), _warm(), _bytecode(), _sqlite(), *_stores(), *_extras()]
 
 
 def _python() -> CheckResult:
@@ -77,6 +80,17 @@ def _bytecode() -> CheckResult:
 
 def _sqlite() -> CheckResult:
     return result("sqlite", "the stores on this machine", [], f"SQLite {sqlite3.sqlite_version}")
+
+
+def _stores() -> Iterator[CheckResult]:
+    """Of the project here, if there is one."""
+    try:
+        project = open_project()
+    except UsageError:  # none, or one that `workbench check` says more about
+        return
+    why = shared.why_apart(project)
+    about = "models that are shared have a ledger that is shared"
+    yield result("stores", about, [Finding(f"{CONFIG_NAME} stores", why)] if why else [])
 
 
 def _extras() -> Iterator[CheckResult]:

@@ -10,6 +10,7 @@ from workbench.check.findings import CheckResult, Finding, result
 from workbench.errors import ConfigError
 from workbench.execution import pipeline
 from workbench.project import CONFIG_NAME, Project, open_project
+from workbench.registry import shared
 
 __all__ = ["check_project"]
 
@@ -34,11 +35,18 @@ def check_project() -> list[CheckResult]:
         return [result("config", about, [Finding(CONFIG_NAME, message) for message in messages])]
     return [
         result("config", about, [], note=f"{len(phases)} phases"),
+        _check_stores(project),
         _check_sources(project),
         _check_features(project),
         *notebooks.check_notebooks(project),
         *code.check_code(project),
     ]
+
+
+def _check_stores(project: Project) -> CheckResult:
+    about = "models that are shared have a ledger that is shared"
+    why = shared.why_apart(project)
+    return result("stores", about, [Finding(f"{CONFIG_NAME} stores", why)] if why else [])
 
 
 def _check_sources(project: Project) -> CheckResult:

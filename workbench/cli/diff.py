@@ -11,6 +11,7 @@ import click
 from workbench.project import open_project
 
 if TYPE_CHECKING:
+    from workbench.tracking.cell_diff import CellChange
     from workbench.tracking.diff import Change, RunDiff
     from workbench.tracking.rows import RunInfo
 
@@ -67,14 +68,19 @@ def _show(found: RunDiff) -> None:
         _table(name, getattr(found, name))
     for name, rows in found.rows.items():
         click.echo(f"\nrows of {name}: {rows}")
-    for cell in found.cells:
-        click.secho(f"\n{_place(cell.left, cell.right)}  {cell.cell_type} {cell.kind}", bold=True)
-        for line in cell.lines:
-            click.secho(f"  {_plain(line)}", fg=_COLOURS.get(line[:1]))
+    show_cells(found.cells)
     if found.same:
         click.echo("\nthese two runs do not differ in anything that was compared")
     for sentence in found.missing:
         click.secho(f"\nnot compared: {sentence}", fg="yellow")
+
+
+def show_cells(cells: Sequence[CellChange]) -> None:
+    """Print what differs between two notebooks, a cell after the other."""
+    for cell in cells:
+        click.secho(f"\n{_place(cell.left, cell.right)}  {cell.cell_type} {cell.kind}", bold=True)
+        for line in cell.lines:
+            click.secho(f"  {_plain(line)}", fg=_COLOURS.get(line[:1]))
 
 
 def _head(run: RunInfo) -> str:

@@ -1,7 +1,9 @@
-"""``workbench models``, ``promote``, ``rollback`` and ``ledger``."""
+"""``workbench models``: the versions of the registered model, and what can be said of one."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from dataclasses import asdict
 
 import click
@@ -9,17 +11,53 @@ import click
 from workbench.project import open_project
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+# Command -> the module that holds it, and its line in --help.
+_MORE = {
+    "show": ("models_show", "Show everything about a version on one screen."),
+    "card": ("models_card", "Write a version's model card."),
+    "delta": ("models_card", "Show where two versions answer differently."),
+}
 
 
-@click.command(epilog="Examples:  workbench models    workbench models --json")
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, (module, _) in _MORE.items() if importlib.util.find_spec(_path(module))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(importlib.import_module(_path(_MORE[cmd_name][0])), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _MORE[name][1]) for name in self.list_commands(ctx)])
+
+
+def _path(module: str) -> str:
+    return f"workbench.cli.{module}"
+
+
+@click.group(
+    cls=_Lazy,
+    invoke_without_command=True,
+    epilog="Examples:  workbench models    workbench models show 3    workbench models --json",
+)
 @_JSON
-def models(as_json: bool) -> None:
+@click.pass_context
+def models(ctx: click.Context, as_json: bool) -> None:
     """List the versions of the registered model, newest first, with what the gates said."""
+    if ctx.invoked_subcommand is not None:
+        return
     project = open_project()
 
     from workbench.cli.output import print_json, print_table
+    from workbench.cli.repairs import tell_repairs
     from workbench.registry import versions
 
+    tell_repairs(project)
     found = versions.list_versions(project)
     if as_json:
         print_json([asdict(version) for version in found])
@@ -37,60 +75,8 @@ def models(as_json: bool) -> None:
             for version in found
         ),
     )
-    if not found:
-        click.echo("no version is registered yet; next: workbench run")
-
-
-@click.command(epilog='Example:  workbench promote 3 --reason "better on the last month"')
-@click.argument("version", type=click.IntRange(1))
-@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
-@click.option("--force", is_flag=True, help="Although the gates did not pass it; the ledger says so.")
-def promote(version: int, reason: str, force: bool) -> None:
-    """Make VERSION the champion: it must have passed its gates, load, and answer its recorded cases."""
-    project = open_project()
-
-    from workbench.registry import promotion
-
-    entry = promotion.promote(project, version, reason=reason, force=force)
-    click.echo(f"{entry}\na running server follows within seconds")
-
-
-@click.command(epilog='Example:  workbench rollback --reason "too many false alarms since Monday"')
-@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
-def rollback(reason: str) -> None:
-    """Put the champion before the present one back in front."""
-    project = open_project()
-
-    from workbench.registry import promotion
-
-    entry = promotion.rollback(project, reason=reason)
-    click.echo(f"{entry}\na running server follows within seconds")
-
-
-@click.command(epilog="Examples:  workbench ledger    workbench ledger --json")
-@_JSON
-def ledger(as_json: bool) -> None:
-    """Show every move of an alias: when, who, from, to, why."""
-    project = open_project()
-
-    from workbench.cli.output import print_json, print_table
-    from workbench.registry import aliases
-
-    entries = aliases.ledger(project)
-    if as_json:
-        print_json([asdict(entry) for entry in entries])
-        return
-    print_table(
-        ("when", "alias", "from", "to", "who", "reason"),
-        (
-            (
-                f"{entry.at:%Y-%m-%d %H:%M:%S}",
-                entry.alias,
-                f"v{entry.from_version}" if entry.from_version else "–",
-                f"v{entry.to_version}" if entry.to_version else "–",
-                entry.actor,
-                entry.reason,
-            )
-            for entry in entries
-        ),
+    click.echo(
+        "next: workbench models show VERSION"
+        if found
+        else "no version is registered yet; next: workbench run"
     )

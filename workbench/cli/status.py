@@ -70,13 +70,20 @@ def status(as_json: bool) -> None:
     from workbench.cli.output import print_json, print_table, tell_tidied
 
     tell_tidied(project)
+    model = project.config.model
+    if model:
+        from workbench.cli.repairs import tell_repairs
+
+        tell_repairs(project)
     from workbench.registry import aliases
 
     running = _running(project)
     phases = [_newest(project, name, running.get(name)) for name in project.order()]
-    model = project.config.model
-    named = ("champion", "challenger") if model else ()
-    versions = {alias: aliases.current(project, alias) for alias in named}
+    held = aliases.held(project) if model else {}
+    versions: dict[str, Any] = {}
+    if model:
+        versions = {alias: held.get(alias) for alias in (aliases.CHAMPION, aliases.CHALLENGER)}
+        versions["shadows"] = {alias: number for alias, number in held.items() if aliases.is_shadow(alias)}
     if as_json:
         facts = [phase.facts() for phase in phases]
         print_json(
@@ -86,9 +93,10 @@ def status(as_json: bool) -> None:
     now = datetime.now(UTC)
     print_table(("phase", "status", "started", "took", "summary"), (phase.row(now) for phase in phases))
     if model:
-        champion, challenger = (f"v{versions[alias]}" if versions[alias] else "none" for alias in named)
-        champion = "none yet" if champion == "none" else champion
-        click.echo(f"\nmodel {model.name}: champion {champion}, challenger {challenger}")
+        champion = f"v{held[aliases.CHAMPION]}" if aliases.CHAMPION in held else "none yet"
+        others = "".join(f", {alias} v{number}" for alias, number in versions["shadows"].items())
+        challenger = f"v{held[aliases.CHALLENGER]}" if aliases.CHALLENGER in held else "none"
+        click.echo(f"\nmodel {model.name}: champion {champion}, challenger {challenger}{others}")
     if not any(phase.manifest or phase.running for phase in phases):
         click.echo("next: workbench run")
 

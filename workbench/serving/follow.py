@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from workbench.registry.aliases import CHALLENGER, CHAMPION, is_shadow
 from workbench.serving.health import Problem
 from workbench.serving.models import FeatureBuilder, Lineup, LoadedModel, ModelSource
 
@@ -16,8 +17,16 @@ __all__ = ["Follower"]
 _log = logging.getLogger(__name__)
 
 
+def _parts(aliases: Mapping[str, int]) -> tuple[int | None, list[int]]:
+    """The champion, and each other version that is to answer in its shadow: the challenger first."""
+    champion = aliases.get(CHAMPION)
+    shadows = sorted((name for name in aliases if is_shadow(name)), key=lambda name: (len(name), name))
+    others = [aliases[name] for name in (CHALLENGER, *shadows) if name in aliases]
+    return champion, [version for version in dict.fromkeys(others) if version != champion]
+
+
 class Follower:
-    """Keeps the line-up equal to the aliases ``champion`` and ``challenger``.
+    """Keeps the line-up equal to the aliases: the champion, and in its shadow the challenger and all shadows.
 
     A champion that does not load is not put in front: the version before it stays, and
     :attr:`now` says so among its problems. It is tried again after ``retry_seconds``.
@@ -61,20 +70,20 @@ class Follower:
         """Look once, and swap when something changed."""
         features = self._newest_features()
         try:
-            wanted = {name: self._source.alias(name) for name in ("champion", "challenger")}
+            wanted = self._source.aliases()
         except Exception as error:
             self._note("registry", error)
             return
         self._forget("registry")
-        champion = self._settle(wanted["champion"], features, instead=self.now.champion)
-        shadow = None
-        if wanted["challenger"] != wanted["champion"]:
-            shadow = self._settle(wanted["challenger"], features, instead=None)
+        first, others = _parts(wanted)
+        champion = self._settle(first, features, instead=self.now.champion)
+        settled = [self._settle(version, features, instead=None) for version in others]
+        shadows = tuple(shadow for shadow in settled if shadow is not None)
         for what in [what for what in self._problems if what.startswith("version ")]:
-            if what not in {f"version {version}" for version in wanted.values()}:
+            if what not in {f"version {version}" for version in (first, *others)}:
                 self._forget(what)
         # One assignment: a request sees the line-up before it or after it, never between.
-        self.now = Lineup(champion, () if shadow is None else (shadow,), tuple(self._problems.values()))
+        self.now = Lineup(champion, shadows, tuple(self._problems.values()))
 
     def _settle(
         self, version: int | None, features: FeatureBuilder, *, instead: LoadedModel | None

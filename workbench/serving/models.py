@@ -135,8 +135,8 @@ class Models(Protocol):
 class ModelSource(Protocol):
     """Where versions come from: the registry, or what a test brings."""
 
-    def alias(self, name: str) -> int | None:
-        """The version that ``champion`` or ``challenger`` names."""
+    def aliases(self) -> Mapping[str, int]:
+        """Every alias that names a version now: ``champion``, ``challenger``, ``shadow-1`` and so on."""
 
     def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
         """Load a version; raises when it cannot be."""

@@ -29,10 +29,10 @@ class RegisteredModels:
         self._pinned_memory = settings.memory
         self._built: tuple[dict[str, MemoryVersion], FeatureBuilder] | None = None
 
-    def alias(self, name: str) -> int | None:
+    def aliases(self) -> dict[str, int]:
         from workbench.registry import aliases
 
-        return aliases.current(self._project, name)
+        return aliases.held(self._project)
 
     def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
         """Load a version, and ask it its recorded cases.

@@ -242,3 +242,13 @@ def test_json_holds_the_same(root: Path) -> None:
     (broken,) = [item for item in printed["checks"] if item["status"] == "failed"]
     assert broken["check"] == "notebook-length"
     assert broken["findings"] == [{"where": "notebooks/train.ipynb", "message": "15 code cells"}]
+
+
+def test_shared_models_with_a_ledger_on_this_machine_are_found(root: Path) -> None:
+    file = root / "workbench.toml"
+    file.write_text(file.read_text() + '\n[stores]\ntracking = "https://ada:pw@mlflow.example.org"\n')
+    (found,) = (item for item in check_project() if item.check == "stores")
+    assert "https://mlflow.example.org are shared" in found.findings[0].message
+    assert "[stores] database" in found.findings[0].message
+    file.write_text(file.read_text() + 'database = "postgresql+psycopg://db.example.org/workbench"\n')
+    assert {item.check: item.status for item in check_project()}["stores"] == "passed"

@@ -12,10 +12,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from tests.unit.registry import small
-from workbench.errors import PromotionRefused, RegistryError, UnknownName
-from workbench.project import Project
+from tests.unit.tracking.published import leave_run
+from workbench.errors import ConfigError, PromotionRefused, RegistryError, UnknownName
+from workbench.project import Project, open_project
 from workbench.registry import aliases, versions
-from workbench.registry.promotion import promote, rollback
+from workbench.registry.promotion import Preview, promote, retire, rollback
 from workbench.registry.succession import champion_before
 from workbench.tracking import store
 
@@ -221,3 +222,127 @@ def test_the_champion_before_is_read_from_the_line_of_promotions(
     moves: list[tuple[int | None, str]], before: int | None
 ) -> None:
     assert champion_before(moves) == before
+
+
+@pytest.mark.practice("P5")
+def test_shadows_take_the_first_free_alias_and_leave_it(run: small.Run) -> None:
+    project = _register(run, 4)
+    for version in (1, 2, 3):
+        promote(project, version, to="shadow", reason="look at it")
+    assert aliases.held(project) == {"challenger": 4, "shadow-1": 1, "shadow-2": 2, "shadow-3": 3}
+    retire(project, 2, reason="seen enough", actor="ada")
+    promote(project, 4, to="shadow", reason="another look")
+    promote(project, 3, to="challenger", reason="the best of them")
+    assert aliases.held(project) == {"challenger": 3, "shadow-1": 1, "shadow-2": 4}
+    promote(project, 1, reason="even better")
+    assert aliases.held(project) == {"challenger": 3, "champion": 1, "shadow-2": 4}
+    found = store.client(project).get_registered_model("tiny-model").aliases
+    assert {name: int(number) for name, number in found.items()} == aliases.held(project)
+
+
+def test_what_a_version_is_already_or_cannot_be_is_refused(run: small.Run) -> None:
+    project = _register(run, 2)
+    promote(project, 1, reason="x")
+    for to in ("challenger", "shadow"):
+        with pytest.raises(PromotionRefused, match="v1 is the champion; promote another version, or"):
+            promote(project, 1, to=to, reason="x")  # type: ignore[call-overload]
+    with pytest.raises(PromotionRefused, match="v2 is the challenger already"):
+        promote(project, 2, to="challenger", reason="x")
+    promote(project, 2, to="shadow", reason="x")
+    with pytest.raises(PromotionRefused, match="v2 is shadow-1 already"):
+        promote(project, 2, to="shadow", reason="x")
+    with pytest.raises(PromotionRefused, match="v1 is the champion: promote another"):
+        retire(project, 1, reason="x")
+    retire(project, 2, reason="x")
+    with pytest.raises(PromotionRefused, match="v2 is neither challenger nor shadow"):
+        retire(project, 2, reason="x")
+
+
+def test_a_shadow_needs_no_gates_but_has_to_load(run: small.Run) -> None:
+    project = _register(run, verdict="failed")
+    assert promote(project, 1, to="shadow", reason="why does it fail?") is not None
+    retire(project, 1, reason="x")
+    (_folder(project, 1) / "model.skops").unlink()
+    with pytest.raises(PromotionRefused, match="cannot be served"):
+        promote(project, 1, to="shadow", reason="x")
+
+
+def test_a_dry_run_says_all_that_stands_in_the_way_and_changes_nothing(run: small.Run) -> None:
+    project = _register(run, verdict="failed")
+    (_folder(project, 1) / "model.skops").unlink()
+    before = aliases.ledger(project)
+    found = promote(project, 1, dry_run=True)
+    assert isinstance(found, Preview)
+    assert [why.partition(":")[0] for why in found.refused] == [
+        "tiny-model v1",
+        "tiny-model v1 cannot be served",
+    ]
+    assert (found.verdict, found.cases_answered, found.to_dict()["allowed"]) == ("failed", 0, False)
+    assert aliases.ledger(project) == before
+
+
+def test_a_dry_run_says_what_would_move(run: small.Run) -> None:
+    project = _register(run)
+    found = promote(project, "challenger", dry_run=True)
+    assert [(move.alias, move.expected_from, move.to_version) for move in found.moves] == [
+        ("champion", None, 1),
+        ("challenger", 1, None),
+    ]
+    assert (found.refused, found.verdict, found.cases_answered) == ((), "passed", 8)
+    assert aliases.held(project) == {"challenger": 1}
+
+
+@pytest.mark.practice("P4")
+def test_rollback_to_any_earlier_champion_and_to_nothing_else(run: small.Run) -> None:
+    project = _register(run, 4)
+    for version in (1, 2, 3):
+        promote(project, version, reason="x")
+    assert rollback(project, reason="y", to=1).to_version == 1  # type: ignore[union-attr]
+    with pytest.raises(PromotionRefused, match="v4 was never champion"):
+        rollback(project, reason="y", to=4)
+    with pytest.raises(PromotionRefused, match="v1 is the champion already"):
+        rollback(project, reason="y", to=1)
+    assert rollback(project, reason="z", to=3).to_version == 3  # type: ignore[union-attr]
+    assert rollback(project, reason="back").to_version == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("tag", ["verdict", "sha256", "cases_sha256"])
+def test_tags_that_were_changed_in_mlflow_talk_nobody_into_a_bad_model(run: small.Run, tag: str) -> None:
+    project = _register(run, 1, "failed")
+    value = "passed" if tag == "verdict" else "0" * 64
+    store.client(project).set_model_version_tag("tiny-model", "1", f"workbench.{tag}", value)
+    said = "its gates are failed" if tag == "verdict" else "changed since it was registered"
+    with pytest.raises(PromotionRefused, match=said):
+        promote(project, 1, reason="x")
+    if tag != "verdict":
+        with pytest.raises(PromotionRefused, match=said):
+            promote(project, 1, reason="x", force=True)
+
+
+@pytest.mark.practice("M9")
+def test_an_entry_leads_to_notebook_code_and_report_of_its_runs(project: Project) -> None:
+    trained = small.Run(project, leave_run(project, code_version="c0ffee", notebook_hash="ab12"))
+    version = small.register(trained)
+    assert promote(project, version.version, reason="x") is not None
+    for entry in aliases.ledger(project):
+        if entry.to_version is None:
+            continue
+        told = entry.evidence["trained"]
+        assert (told["run_id"], told["notebook"]) == (trained.run_id, "notebooks/train.ipynb")
+        assert entry.evidence["datasets"] == {"prepared": 3}
+        assert set(told) >= {"code_version", "report", "notebook_hash"}
+
+
+def test_a_shared_mlflow_with_a_ledger_on_this_machine_moves_nothing(run: small.Run) -> None:
+    project = _register(run)
+    text = (project.root / "workbench.toml").read_text()
+    for uri in ("http://ada:secret@mlflow.example.org:5000", "postgresql://ada:secret@example.org/mlflow"):
+        (project.root / "workbench.toml").write_text(f'{text}\n[stores]\ntracking = "{uri}"\n')
+        apart = open_project(project.root)
+        with pytest.raises(
+            ConfigError, match=r"example.org\S* are shared, .* \[stores\] database"
+        ) as refused:
+            aliases.move(apart, [aliases.Move("champion", None, 1)], reason="x")
+        assert "secret" not in str(refused.value)
+    (project.root / "workbench.toml").write_text(text)
+    assert aliases.current(project, "champion") is None

@@ -16,17 +16,17 @@ from workbench.serving.models import FeatureBuilder, LoadedModel
 class Registry:
     """Aliases that a test moves; versions that it breaks; a clock that it sets."""
 
-    aliases: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
     broken: set[int] = field(default_factory=set)
     unreachable: bool = False
     builder: FeatureBuilder = field(default_factory=lambda: FeatureBuilder(tiny.build))
     loads: list[int] = field(default_factory=list)
     time: float = 0.0
 
-    def alias(self, name: str) -> int | None:
+    def aliases(self) -> dict[str, int]:
         if self.unreachable:
             raise RegistryError("the registry is away")
-        return self.aliases.get(name)
+        return self.held
 
     def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
         self.loads.append(version)
@@ -59,15 +59,28 @@ def test_the_champion_answers_and_the_challenger_is_its_shadow() -> None:
     assert versions(Registry().follow()) == (None, [])
 
 
+@pytest.mark.practice("P5")
+def test_every_shadow_answers_after_the_challenger_and_once() -> None:
+    held = {"champion": 1, "challenger": 2, "shadow-10": 5, "shadow-2": 4, "shadow-1": 3, "shadow-3": 1}
+    registry = Registry({**held, "shadow-4": 2, "somebodys": 9}, broken={4})
+    follower = registry.follow()
+    assert versions(follower) == (1, [2, 3, 5])
+    assert problems(follower) == {"version 4": "version 4 is broken"}
+    registry.held = {"champion": 1, "shadow-1": 3}
+    follower.look()
+    assert versions(follower) == (1, [3])
+    assert problems(follower) == {}
+
+
 @pytest.mark.practice("P2")
 def test_promotion_and_rollback_are_swaps_that_load_nothing_twice() -> None:
     registry = Registry({"champion": 1, "challenger": 2})
     follower = registry.follow()
-    registry.aliases = {"champion": 2}
+    registry.held = {"champion": 2}
     follower.look()
     assert versions(follower) == (2, [])
     assert registry.loads == [1, 2]
-    registry.aliases = {"champion": 1}
+    registry.held = {"champion": 1}
     follower.look()
     assert versions(follower) == (1, [])
 
@@ -75,7 +88,7 @@ def test_promotion_and_rollback_are_swaps_that_load_nothing_twice() -> None:
 def test_a_version_that_does_not_load_is_not_put_in_front() -> None:
     registry = Registry({"champion": 1}, broken={2})
     follower = registry.follow()
-    registry.aliases = {"champion": 2}
+    registry.held = {"champion": 2}
     follower.look()
     assert versions(follower) == (1, [])
     assert problems(follower) == {"version 2": "version 2 is broken"}
@@ -91,9 +104,9 @@ def test_a_version_that_does_not_load_is_not_put_in_front() -> None:
 def test_the_problem_of_a_version_that_is_no_longer_wanted_is_forgotten() -> None:
     registry = Registry({"champion": 1}, broken={2})
     follower = registry.follow()
-    registry.aliases = {"champion": 2}
+    registry.held = {"champion": 2}
     follower.look()
-    registry.aliases = {"champion": 1}
+    registry.held = {"champion": 1}
     follower.look()
     assert problems(follower) == {}
 
