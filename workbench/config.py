@@ -95,13 +95,18 @@ class ObjectiveConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """The registered model and how a raw row becomes its input."""
+    """The registered model and how a raw row becomes its input.
+
+    ``trusted_types`` are types and functions of scikit-learn pipelines that do no harm with whatever a model
+    file gives them; ``classes`` are the classes of PyTorch networks that a model file may name.
+    """
 
     name: str = Field(pattern=_NAME)
     features: str = Field(pattern=_REFERENCE)
     memory: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
+    classes: tuple[Annotated[str, Field(pattern=_REFERENCE)], ...] = ()
 
 
 class FreshnessConfig(_Section):

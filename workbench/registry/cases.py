@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,9 +91,30 @@ def features(cases: pd.DataFrame) -> pd.DataFrame:
     return _without(FEATURE, cases)
 
 
-def wrong_answers(estimator: Any, cases: pd.DataFrame) -> pd.DataFrame:
-    """The cases that the estimator does not answer as recorded, with its ``answer``; empty when all agree."""
-    answers = positive_scores(estimator, features(cases))
+def wrong_answers(
+    estimator: Any, cases: pd.DataFrame, build: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """The cases that the estimator does not answer as recorded, with its ``answer``; empty when all agree.
+
+    Parameters
+    ----------
+    build : callable, optional
+        Makes the model's input of the raw requests in ``cases``; without it, the recorded input is taken.
+
+    Raises
+    ------
+    DataError
+        ``build`` makes other rows, or lacks a feature that was recorded.
+    """
+    given = features(cases)
+    if build is not None:
+        built = build(cases)
+        missing = [name for name in given.columns if name not in built.columns]
+        if missing or len(built) != len(cases):
+            said = f"no feature {missing[0]!r}" if missing else f"{len(built)} rows"
+            raise DataError(f"the features function makes {said} of the {len(cases)} recorded requests")
+        given = built[list(given.columns)].reset_index(drop=True)
+    answers = positive_scores(estimator, given)
     agrees = (cases["score"] - answers).abs() <= _TOLERANCE
     return cases.assign(answer=answers).loc[~agrees]
 
@@ -129,18 +150,27 @@ def read_cases(text: str, sha256: str) -> pd.DataFrame:
     RegistryError
         When the text is not the one that was recorded.
     """
-    import pandas as pd
 
     if hashlib.sha256(text.encode()).hexdigest() != sha256:
         raise RegistryError("the recorded cases were changed since they were recorded")
-    content = json.loads(text)
-    columns = {}
+    try:
+        return _frame(json.loads(text))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise RegistryError(f"the recorded cases cannot be read: {error}") from error
+
+
+def _frame(content: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
     for name, kind in content["columns"].items():
         values = [row[name] for row in content["rows"]]
         if kind == "time":
             columns[name] = pd.to_datetime(pd.Series(values), utc=True, format="ISO8601")
         elif kind == "number":
             columns[name] = pd.Series(values, dtype=float)
+        elif kind == "category":
+            columns[name] = pd.Series(pd.Categorical(values))
         else:
             columns[name] = pd.Series(values, dtype={"integer": "int64", "boolean": "bool"}.get(kind, "str"))
     return pd.DataFrame(columns)
@@ -157,6 +187,8 @@ def _kind(column: pd.Series[Any]) -> str:
     kind = column.dtype
     if pd.api.types.is_datetime64_any_dtype(kind):
         return "time"
+    if isinstance(kind, pd.CategoricalDtype):
+        return "category"
     whole = not column.isna().any()
     if pd.api.types.is_bool_dtype(kind):
         return "boolean" if whole else "number"
@@ -177,6 +209,6 @@ def _value(value: Any, kind: str) -> Any:
         if not np.isfinite(number):
             raise DataError(f"a recorded case holds {number}, which JSON cannot")
         return number
-    if kind in ("integer", "boolean"):
+    if kind in ("integer", "boolean", "category"):
         return value.item() if hasattr(value, "item") else value
     return str(value)

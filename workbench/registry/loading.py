@@ -1,44 +1,50 @@
 """Loading a model without trusting what its files say about themselves.
 
 The files are copied to a place of our own and hashed; only if the hash is the one recorded when they were
-written are they looked into. Then they have to be what the workbench writes (a scikit-learn model in the
-skops format, nothing else in the folder), and skops builds it from our own allow-list of types and the
-project's, never from the list in the artifact. Nothing is ever unpickled or imported from the folder.
+written are they looked into. Then they have to be what the workbench writes for one of its kinds of models
+(:mod:`workbench.tracking.flavors`), with nothing else in the folder, and the kind builds the model from data:
+skops from our own allow-list and the project's, never from the list in the artifact. Nothing is ever
+unpickled or imported from the folder.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from workbench.errors import DataError, RegistryError, UnsafeModel
-from workbench.project import CONFIG_NAME, Project
-from workbench.registry.cases import read_cases
+from workbench.project import Project
+from workbench.registry import cases
 from workbench.registry.versions import ModelVersion
 from workbench.store.hashing import hash_folder
-from workbench.tracking import store
-from workbench.tracking.models import TrainedModel, trusted_types
+from workbench.tracking import helpers, store
+from workbench.tracking.flavors import KINDS, described
+from workbench.tracking.flavors.description import read_description
+from workbench.tracking.models import TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["evidence", "load", "recorded_cases"]
+__all__ = ["Answers", "answers", "evidence", "helper_changes", "load", "recorded_cases"]
 
-_MODEL = "model.skops"
 # MLflow writes this one into the folder, beside the model, whenever its own API loads a version.
 _LEFT_BY_MLFLOW = "registered_model_meta"
-_FILES = {
-    *("MLmodel", _MODEL, "conda.yaml", "python_env.yaml", "requirements.txt"),
-    *("input_example.json", "serving_input_example.json", _LEFT_BY_MLFLOW),
-}
-_PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill"}
-# An archive may be small and unpack to more than the machine holds.
-_LARGEST_UNPACKED = 4 * 2**30
+_ALWAYS = {"MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"}
+_BESIDE = {*_ALWAYS, "input_example.json", "serving_input_example.json", _LEFT_BY_MLFLOW}
+_PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill", ".pth", ".pt", ".pt2"}
+# Before anything is copied: a file may have holes and be larger than the disk.
+_LARGEST = 8 * 2**30
+_MOST_FILES = 100
+_LARGEST_EVIDENCE = 64 * 2**20
 
 
 def load(model: ModelVersion | TrainedModel, project: Project) -> Any:
@@ -51,6 +57,8 @@ def load(model: ModelVersion | TrainedModel, project: Project) -> Any:
         says what is wrong. Nothing of them was run.
     RegistryError
         Its files cannot be read.
+    MissingExtra
+        The library of its kind is not installed; the message is the command that installs it.
     """
     if not model.sha256:
         raise UnsafeModel(f"{_called(model)}: no hash of its files was recorded, so they cannot be checked")
@@ -64,8 +72,10 @@ def load(model: ModelVersion | TrainedModel, project: Project) -> Any:
                 f"{_called(model)}: its files were changed since they were written "
                 f"(SHA-256 {found[:12]}…, recorded {model.sha256[:12]}…)"
             )
-        _check_folder(model, folder)
-        return _build(model, folder / _MODEL, trusted_types(project))
+        try:
+            return _build(model, folder, project)
+        except UnsafeModel as error:
+            raise UnsafeModel(f"{_called(model)}: {error.message}", details=error.details) from error
 
 
 def recorded_cases(version: ModelVersion, project: Project) -> pd.DataFrame:
@@ -76,14 +86,81 @@ def recorded_cases(version: ModelVersion, project: Project) -> pd.DataFrame:
     RegistryError
         It has none, or they were changed.
     """
-    return read_cases(_evidence_file(version, project, "cases.json"), version.tag("cases_sha256"))
+    return cases.read_cases(_evidence_file(version, project, "cases.json"), version.tag("cases_sha256"))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How a version answers its recorded cases now.
+
+    Attributes
+    ----------
+    cases : int
+        How many there are.
+    wrong : DataFrame
+        Those answered otherwise than recorded, with the ``answer``.
+    helpers : tuple of str
+        What is otherwise with the project's helpers since it was registered, in words.
+    from_requests : bool
+        Whether the raw requests went through the features function, as they do when helpers changed and it
+        looks up no data; else the recorded features were taken.
+    """
+
+    cases: int
+    wrong: pd.DataFrame
+    helpers: tuple[str, ...]
+    from_requests: bool
+
+
+def answers(version: ModelVersion, project: Project, estimator: Any) -> Answers:
+    """Ask a loaded version its recorded cases, through the project's helpers if these have changed.
+
+    Raises
+    ------
+    RegistryError
+        It has no recorded cases, or they were changed.
+    DataError
+        The features function does not make the features any more that were recorded.
+    """
+    recorded = recorded_cases(version, project)
+    changed = helper_changes(version, project)
+    # With a memory, the features depend on data that has moved on since.
+    raw = bool(changed) and not project.model.memory and cases.inputs(recorded).shape[1] > 0
+    wrong = cases.wrong_answers(estimator, recorded, _features_of(project) if raw else None)
+    return Answers(len(recorded), wrong, tuple(changed), raw)
+
+
+def helper_changes(version: ModelVersion, project: Project) -> list[str]:
+    """What is otherwise with the helpers that the version needs, since it was registered; in words."""
+    if not (recorded := version.tag("helpers")):
+        return [f"{version} was registered without the hashes of the helpers that it needs"]
+    return helpers.differences(dict(json.loads(recorded)), helpers.helper_hashes(project))
+
+
+def _features_of(project: Project) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    build = project.resolve(project.model.features)
+
+    def built(recorded: pd.DataFrame) -> pd.DataFrame:
+        found: pd.DataFrame = build(cases.inputs(recorded), {}, recorded["asked_at"])
+        return found
+
+    return built
 
 
 def evidence(version: ModelVersion, project: Project) -> dict[str, Any]:
-    """The validation that the version was registered with, as :meth:`Validation.to_dict` gave it."""
-    import json
+    """The validation that the version was registered with, as :meth:`Validation.to_dict` gave it.
 
-    return dict(json.loads(_evidence_file(version, project, "validation.json")))
+    Raises
+    ------
+    RegistryError
+        It has none, or it was changed.
+    """
+    text = _evidence_file(version, project, "validation.json")
+    if not (recorded := version.tag("validation_sha256")):
+        raise RegistryError(f"{version} was registered without a hash of its validation; register it again")
+    if hashlib.sha256(text.encode()).hexdigest() != recorded:
+        raise RegistryError(f"the recorded validation of {version} was changed since it was recorded")
+    return dict(json.loads(text))
 
 
 def _evidence_file(version: ModelVersion, project: Project, name: str) -> str:
@@ -95,12 +172,22 @@ def _evidence_file(version: ModelVersion, project: Project, name: str) -> str:
     try:
         root = store.client(project).get_run(run_id).info.artifact_uri
         if local := _local(root):
-            return (local / folder / name).read_text(encoding="utf-8")
+            return _text(local / folder / name)
         with tempfile.TemporaryDirectory(prefix="workbench-load-") as scratch:
             path = store.client(project).download_artifacts(run_id, f"{folder}/{name}", dst_path=scratch)
-            return Path(path).read_text(encoding="utf-8")
-    except (MlflowException, OSError) as error:
+            return _text(Path(path))
+    except (MlflowException, OSError, ValueError) as error:
         raise RegistryError(f"{version}: {name} of its run {run_id} cannot be read: {error}") from error
+
+
+def _text(path: Path) -> str:
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{path.name} is no plain file")
+    if found.st_size > _LARGEST_EVIDENCE:
+        raise OSError(f"{path.name} has {found.st_size:,} bytes, more than evidence has")
+    # As it was written: newlines count for the hash.
+    return path.read_bytes().decode("utf-8")
 
 
 def _called(model: ModelVersion | TrainedModel) -> str:
@@ -138,14 +225,17 @@ def _local(location: str) -> Path | None:
 def _copy(model: ModelVersion | TrainedModel, source: Path, folder: Path) -> None:
     if not source.is_dir():
         raise RegistryError(f"{_called(model)}: its files are gone: there is no folder {source}")
-    for file in sorted(source.rglob("*")):
-        name = file.relative_to(source)
-        kind = file.lstat().st_mode
-        if stat.S_ISLNK(kind):
+    total = 0
+    for count, file in enumerate(sorted(source.rglob("*")), start=1):
+        name, found = file.relative_to(source), file.lstat()
+        total += found.st_size
+        if stat.S_ISLNK(found.st_mode):
             raise UnsafeModel(f"{_called(model)}: {name} is a link; only plain files are loaded")
-        if stat.S_ISDIR(kind):
+        if count > _MOST_FILES or total > _LARGEST:
+            raise UnsafeModel(f"{_called(model)}: holds {count} files of {total:,} bytes, more than a model")
+        if stat.S_ISDIR(found.st_mode):
             (folder / name).mkdir()
-        elif stat.S_ISREG(kind):
+        elif stat.S_ISREG(found.st_mode):
             shutil.copyfile(file, folder / name, follow_symlinks=False)
         else:
             raise UnsafeModel(f"{_called(model)}: {name} is neither a file nor a folder")
@@ -158,54 +248,36 @@ def _hash(model: ModelVersion | TrainedModel, folder: Path) -> str:
         raise UnsafeModel(f"{_called(model)}: {error}") from error
 
 
-def _check_folder(model: ModelVersion | TrainedModel, folder: Path) -> None:
-    from mlflow.models import Model
+def _build(model: ModelVersion | TrainedModel, folder: Path, project: Project) -> Any:
+    """The model in a folder of our own, by its kind; the messages of what is wrong begin with a verb."""
+    names = _plain_names(folder)
+    description = read_description(folder)
+    kind = described(description)
+    recorded = model.tag("kind") if isinstance(model, ModelVersion) else ""
+    if recorded and recorded != kind.name:
+        raise UnsafeModel(f"its MLmodel describes a model of kind {kind.name}, but {recorded} was registered")
+    file = kind.file(description)
+    description.check_python_function(kind.loader_module, file)
+    for name in sorted(names - _BESIDE - {file}):
+        raise UnsafeModel(f"holds {name}, which the workbench does not write for {kind.name}")
+    for name in sorted((_ALWAYS | {file}) - names):
+        raise UnsafeModel(f"lacks {name}, which the workbench writes for {kind.name}")
+    found = kind.load(folder / file, description, project)
+    if not hasattr(found, "predict_proba"):
+        raise UnsafeModel(f"is a {type(found).__name__}, which gives no probabilities")
+    return found
 
+
+def _plain_names(folder: Path) -> set[str]:
+    known = _BESIDE.union(*(kind.files for kind in KINDS))
+    names = set()
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
         if file.is_dir():
-            raise UnsafeModel(f"{_called(model)}: holds a folder {name}/, from which code could be imported")
+            raise UnsafeModel(f"holds a folder {name}/, from which code could be imported")
         if file.suffix in _PICKLES:
-            raise UnsafeModel(f"{_called(model)}: holds a pickle, {name}, which runs code when it is loaded")
-        if name not in _FILES:
-            raise UnsafeModel(f"{_called(model)}: holds {name}, which the workbench does not write")
-    try:
-        flavor = dict(Model.load(str(folder / "MLmodel")).flavors["sklearn"])
-    except Exception as error:  # whatever a crafted file makes MLflow raise
-        raise UnsafeModel(
-            f"{_called(model)}: its MLmodel describes no scikit-learn model", details=str(error)
-        ) from error
-    written, where = flavor.get("serialization_format"), flavor.get("pickled_model")
-    if (written, where) != ("skops", _MODEL):
-        raise UnsafeModel(f"{_called(model)}: its MLmodel says {written} in {where}, not skops in {_MODEL}")
-    if flavor.get("code"):
-        raise UnsafeModel(f"{_called(model)}: its MLmodel names code to import: {flavor['code']}")
-
-
-def _build(model: ModelVersion | TrainedModel, file: Path, trusted: list[str]) -> Any:
-    import zipfile
-
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    try:
-        with zipfile.ZipFile(file) as archive:
-            unpacked = sum(item.file_size for item in archive.infolist())
-        if unpacked > _LARGEST_UNPACKED:
-            raise UnsafeModel(f"{_called(model)}: unpacks to {unpacked / 2**30:.1f} GiB")
-        estimator = skops.io.load(file, trusted=trusted)
-    except UnsafeModel:
-        raise
-    except UntrustedTypesFoundException as error:
-        raise UnsafeModel(
-            f"{_called(model)}: holds types that nobody declared harmless. {str(error).splitlines()[0]} "
-            f"If they are, name them in {CONFIG_NAME}: [model] trusted_types",
-            details=str(error),
-        ) from error
-    except Exception as error:  # a crafted file makes skops raise whatever it likes
-        raise UnsafeModel(
-            f"{_called(model)}: {_MODEL} is no model that skops can read", details=str(error)
-        ) from error
-    if not hasattr(estimator, "predict_proba"):
-        raise UnsafeModel(f"{_called(model)}: is a {type(estimator).__name__}, which gives no probabilities")
-    return estimator
+            raise UnsafeModel(f"holds a pickle, {name}, which runs code when it is loaded")
+        if name not in known:
+            raise UnsafeModel(f"holds {name}, which the workbench does not write")
+        names.add(name)
+    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from workbench.registry.gates.validation import Validation
 from workbench.store.clock import Clock
 from workbench.tracking import store
 from workbench.tracking.context import note_input
+from workbench.tracking.helpers import helper_hashes
 from workbench.tracking.models import MODEL_URI, TrainedModel
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ __all__ = [
 
 _TAG = "workbench."
 _TRIES = 10
+# What was recorded with the files: their kind, and the lock that their requirements are from.
+_FROM_THE_MODEL = ("kind", "lock", "lock_sha256", "apart_from_lock")
 
 
 class RegistryPhase(Protocol):
@@ -205,8 +209,10 @@ def register(
     client, model = store.client(project), project.model.name
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
+    judged = json.dumps(validation.to_dict(), ensure_ascii=False, indent=2)
     client.log_text(phase.run_id, text, f"{folder}/cases.json")
-    client.log_dict(phase.run_id, validation.to_dict(), f"{folder}/validation.json")
+    client.log_text(phase.run_id, judged, f"{folder}/validation.json")
+    logged = client.get_logged_model(trained.model_id)
     _make_model(project)
     tags = {
         "name": trained.name,
@@ -220,11 +226,16 @@ def register(
         "pipeline_run_id": phase.pipeline_run_id,
         "evidence": folder,
         "cases_sha256": digest,
+        "validation_sha256": hashlib.sha256(judged.encode()).hexdigest(),
+        "helpers": json.dumps(helper_hashes(project)),
     }
+    for name in _FROM_THE_MODEL:
+        if value := logged.tags.get(_TAG + name):
+            tags[name] = value
     # MLflow would resolve a `models:/m-…` source against the process-wide tracking URI, so it gets the place.
     made = client.create_model_version(
         model,
-        source=client.get_logged_model(trained.model_id).artifact_location,
+        source=logged.artifact_location,
         run_id=trained.run_id,
         model_id=trained.model_id,
         tags={_TAG + name: value for name, value in tags.items()},

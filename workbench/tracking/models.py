@@ -5,17 +5,20 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import RegistryError, UnsafeModel
-from workbench.project import CONFIG_NAME, Project
+from workbench.errors import DataError, RegistryError, UnsafeModel
+from workbench.project import Project
 from workbench.store.hashing import hash_folder
 from workbench.tracking import store
+from workbench.tracking.flavors import Kind, adapted, kind_of
+from workbench.tracking.flavors.kind import Keeping
+from workbench.tracking.flavors.scikit import TRUSTED_TYPES, trusted_types
+from workbench.tracking.locked import requirements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_URI", "TRUSTED_TYPES", "TrainedModel", "log_model", "positive_scores", "trusted_types"]
 
 MODEL_URI = "models:/"
-#: What scikit-learn's models need beyond what skops trusts by itself: data, or functions that check data.
-#: A crafted tree could still crash the process that asks it; what keeps that out is the hash of the files.
-TRUSTED_TYPES = (
-    "functools.partial",
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
-)
-# What it takes to load a model again, with the versions that are installed now.
-_REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+# What any of them takes to load again, beside what its kind does.
+_REQUIRED = (("mlflow",), ("numpy",), ("pandas",))
 _EXAMPLE_ROWS = 5
 
 
@@ -78,15 +72,15 @@ class TrainedModel:
         return cls(**{**raw, "trained_until": datetime.fromisoformat(raw["trained_until"])})
 
 
-def trusted_types(project: Project) -> list[str]:
-    """Our allow-list and the project's own, never the model file's."""
-    own = project.config.model.trusted_types if project.config.model else ()
-    return sorted({*TRUSTED_TYPES, *own})
-
-
 def positive_scores(estimator: Any, features: pd.DataFrame) -> NDArray[np.float64]:
-    """Probability of the positive class, one for each row."""
-    return np.asarray(estimator.predict_proba(features), dtype=float)[:, 1]
+    """Probability of the positive class, one for each row, whatever kind of model it is.
+
+    Raises
+    ------
+    RegistryError
+        The model is of no kind that can be kept, or gives no probabilities.
+    """
+    return np.asarray(adapted(estimator).predict_proba(features), dtype=float)[:, 1]
 
 
 def log_model(
@@ -100,22 +94,26 @@ def log_model(
     trained_until: datetime,
     datasets: dict[str, int] | None = None,
 ) -> TrainedModel:
-    """Keep a fitted scikit-learn estimator as an MLflow logged model of the run, in the skops format.
+    """Keep a fitted model as an MLflow logged model of the run, in the format of its kind.
 
-    The requirements are the installed versions, not guessed: MLflow's guess takes many seconds. The
-    metrics are recorded as ``<name>.<metric>``.
+    ``sample`` holds rows as the model takes them. The requirements are the versions in the project's lock,
+    not guessed: MLflow's guess takes many seconds. The metrics are recorded as ``<name>.<metric>``.
 
     Raises
     ------
     UnsafeModel
         It holds a type that nobody declared harmless; the message names it.
     RegistryError
-        It cannot be written as data at all.
+        It cannot be written as data at all, or does not take what ``sample`` holds.
+    MissingExtra
+        What its kind needs is not installed.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
 
     if trained_until.tzinfo is None:
         raise RegistryError(f"model {name!r}: trained_until {trained_until} has no time zone; give it one")
+    kind = _kind(name, estimator)
+    needs = requirements(project.root, (*_REQUIRED, *kind.required))
     client = store.client(project)
     experiment = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(experiment, name=name, source_run_id=run_id)
@@ -130,14 +128,16 @@ def log_model(
     with tempfile.TemporaryDirectory(prefix="workbench-model-") as scratch:
         folder = Path(scratch) / "model"
         try:
-            _save(project, trained, estimator, sample, folder, logged.artifact_location)
+            _save(project, trained, kind, estimator, sample, folder, logged.artifact_location, needs.pins)
         except Exception:
             client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
             raise
         size = sum(file.stat().st_size for file in folder.rglob("*"))
         trained = replace(trained, sha256=hash_folder(folder), size_bytes=size)
         client.log_model_artifacts(logged.model_id, str(folder))
-    client.set_logged_model_tags(logged.model_id, {"workbench.sha256": trained.sha256})
+    tags = {"kind": kind.name, "sha256": trained.sha256, **needs.tags}
+    tags = {f"workbench.{key}": text for key, text in tags.items()}
+    client.set_logged_model_tags(logged.model_id, tags)
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     now = int(datetime.now(UTC).timestamp() * 1000)
@@ -151,32 +151,28 @@ def log_model(
     return trained
 
 
-def _save(
-    project: Project, trained: TrainedModel, estimator: Any, sample: pd.DataFrame, folder: Path, location: str
-) -> None:
-    import mlflow.sklearn
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import Model, infer_signature
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    example = sample.head(_EXAMPLE_ROWS)
+def _kind(name: str, estimator: Any) -> Kind:
     try:
-        mlflow.sklearn.save_model(
-            estimator,
-            str(folder),
-            mlflow_model=Model(artifact_path=location, run_id=trained.run_id, model_id=trained.model_id),
-            serialization_format="skops",
-            skops_trusted_types=trusted_types(project),
-            signature=infer_signature(example, estimator.predict(example)),
-            input_example=example,
-            pip_requirements=[f"{package}=={version(package)}" for package in _REQUIRED],
-        )
-    except MlflowException as error:
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, UntrustedTypesFoundException):
-            raise UnsafeModel(
-                f"model {trained.name!r} is not known to be harmless. {str(cause).splitlines()[0]} "
-                f"If they are, name them in {CONFIG_NAME}: [model] trusted_types",
-                details=str(cause),
-            ) from error
-        raise RegistryError(f"model {trained.name!r} cannot be kept as data: {cause or error}") from error
+        return kind_of(estimator)
+    except RegistryError as error:
+        raise RegistryError(f"model {name!r}: {error.message}") from error
+
+
+def _save(
+    project: Project,
+    trained: TrainedModel,
+    kind: Kind,
+    estimator: Any,
+    sample: pd.DataFrame,
+    folder: Path,
+    location: str,
+    pins: list[str],
+) -> None:
+    from mlflow.models import Model
+
+    about = Model(artifact_path=location, run_id=trained.run_id, model_id=trained.model_id)
+    try:
+        kind.save(estimator, Keeping(project, folder, about, sample, sample.head(_EXAMPLE_ROWS), pins))
+    except (RegistryError, DataError) as error:
+        refused = UnsafeModel if isinstance(error, UnsafeModel) else RegistryError
+        raise refused(f"model {trained.name!r}: {error.message}", details=error.details) from error

@@ -25,6 +25,7 @@ from workbench.project import Project
 from workbench.registry import loading
 from workbench.registry.versions import ModelVersion
 from workbench.store.hashing import hash_folder
+from workbench.tracking.flavors import scikit
 from workbench.tracking.models import positive_scores
 
 
@@ -222,13 +223,20 @@ def test_a_pipe_does_not_block(version: ModelVersion, project: Project, folder: 
 
 
 @pytest.mark.parametrize(
-    "said", ["", "flavors: {}", "flavors: [", "!!python/object/apply:os.system ['true']"]
+    ("said", "why"),
+    [
+        ("", "describes no model: it names no flavour"),
+        ("flavors: {}", "describes no model: it names no flavour"),
+        ("flavors: {sklearn: 1}", "describes no model: a flavour is no mapping"),
+        ("flavors: [", "describes no model: it cannot be read as plain YAML"),
+        ("!!python/object/apply:os.system ['true']", "asks for an object of Python"),
+    ],
 )
 def test_a_description_that_is_none_is_refused(
-    version: ModelVersion, project: Project, folder: Path, said: str
+    version: ModelVersion, project: Project, folder: Path, said: str, why: str
 ) -> None:
     (folder / "MLmodel").write_text(said)
-    _refused(_as_if_registered(version, folder), project, "its MLmodel describes no scikit-learn model")
+    _refused(_as_if_registered(version, folder), project, f"its MLmodel {why}")
 
 
 def _doctored_schema(folder: Path, **changed: str) -> None:
@@ -256,7 +264,7 @@ def test_a_schema_that_names_something_to_run_is_refused(
 def test_an_archive_that_unpacks_to_more_than_a_model_is_refused(
     version: ModelVersion, project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "_LARGEST_UNPACKED", 50_000_000)
+    monkeypatch.setattr(scikit, "_LARGEST_UNPACKED", 50_000_000)
     with zipfile.ZipFile(folder / "model.skops", "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.npy", io.BytesIO(bytes(60_000_000)).getvalue())
     assert (folder / "model.skops").stat().st_size < 1_000_000

@@ -98,7 +98,7 @@ def test_a_declared_type_and_a_forest_are_kept(tmp_path: Path) -> None:
 def test_what_cannot_be_written_as_data_is_refused(project: Project) -> None:
     model = LogisticRegression().fit(small.rows()[["size"]], small.rows()["late"])
     model.notes_ = (number for number in range(3))
-    with pytest.raises(RegistryError, match="model 'odd' cannot be kept as data"):
+    with pytest.raises(RegistryError, match="model 'odd': cannot be kept as data"):
         log_model(
             project,
             small.start(project).run_id,
