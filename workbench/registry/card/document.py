@@ -149,7 +149,7 @@ def between(low: float | None, high: float | None, digits: int = 3) -> str:
     """An interval for people; empty where there is none."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
-    return f"{number(low, digits)} to {number(high, digits)}"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:

@@ -27,7 +27,7 @@ _NO_CODE, _NO_ADDRESS = re.compile(r"[`|\s]+"), re.compile(r"[<>|\s]")
 # What starts a list, a heading or a rule where a line begins.
 _AT_START = re.compile(r"^(\s*)([-+=]|\d+[.)])")
 # Addresses and mentions that GitHub turns into links, or into a word to somebody.
-_LINKED = re.compile(r"(?i)(https?|ftp)(://)|(www)(\.)|@(?=\w)")
+_LINKED = re.compile(r"(?i)(https?|ftp)(://)|(www)(\.)|(?<!\w)@(?=\w)")
 
 
 def as_markdown(page: Page) -> str:

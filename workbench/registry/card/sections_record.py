@@ -121,7 +121,7 @@ def loading(facts: CardFacts) -> Section:
     theirs = (
         "import mlflow\n\n"
         f'mlflow.set_tracking_uri("{_tracking(facts)}")\n'
-        f'model = mlflow.sklearn.load_model("{version.uri}")'
+        f'model = mlflow.pyfunc.load_model("{version.uri}")'
     )
     blocks: list[Block] = [
         Text("With the workbench, in the project's folder: its files are checked against their hash first."),

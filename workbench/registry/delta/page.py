@@ -97,7 +97,8 @@ def _often(found: Delta, old: str, new: str) -> Section:
         right = only_new.positive + only_old.labelled - only_old.positive
         blocks.append(
             Text(
-                f"Of the {known:,} labelled rows they disagree on, {new} is right on {right:,} and {old} on {known - right:,}."
+                f"Of the {known:,} labelled rows they disagree on, {new} is right on {right:,} "
+                f"and {old} on {known - right:,}."
             )
         )
     return Section("How often", tuple(blocks))
@@ -176,7 +177,8 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, int | float | np.number):
-        return number(float(value), 3 if name.endswith("score") else 2)
+        digits = 3 if name.endswith("score") else 2
+        return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.{digits}f}"
     text = str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
@@ -186,4 +188,7 @@ def _percent(share: float) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{between(100 * low, 100 * high, 1)} %" if np.isfinite([low, high]).all() else "–"
+    """An interval of shares; none where no draw differs from another, which says nothing of the rest."""
+    if not np.isfinite([low, high]).all() or low == high:
+        return "–"
+    return f"{between(100 * low, 100 * high, 1)} %"
