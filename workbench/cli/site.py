@@ -9,9 +9,10 @@ from workbench.project import open_project
 
 @click.command(epilog="Example:  workbench site")
 def site() -> None:
-    """Write the index page of all reports anew (it is derived from them) and print where it is."""
+    """Write the index page of all reports and the model cards anew, and print where it is."""
     project = open_project()
 
-    from workbench.site import index
+    from workbench.site import cards, index
 
+    cards.write_cards(project)
     click.echo(index.build_index(project))
