@@ -26,6 +26,7 @@ _COMMANDS = {
     "init": ("init", "Make a project in a new folder."),
     "adopt": ("adopt", "Propose a workbench.toml for notebooks that exist already."),
     "run": ("run", "Run phases, or all of them, and keep a report of each."),
+    "rerun": ("rerun", "Repeat a run from its record, and compare what comes out."),
     "sweep": ("sweep", "Run a notebook for each of many values of its parameters, side by side."),
     "tune": ("sweep", "Search for the best parameters of a notebook, side by side."),
     "status": ("status", "Show the newest report of each phase, and the served version."),

@@ -7,7 +7,6 @@ also says in a word whether it is there now.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import NotebookError
 from workbench.execution.notebook.parameters import read_parameters
 from workbench.execution.rerun import code, record
+from workbench.execution.rerun.pins import is_readable
 from workbench.locate import LOCK_NAMES
 from workbench.project import Project
 from workbench.registry.versions import ModelVersion, get_version, list_versions
@@ -286,19 +286,7 @@ class _Look:
         return Link("helper", name, then, state, str(path))
 
     def _dataset(self, version: DatasetVersion) -> str:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
-
-        try:
-            known = {item.version: item.content for item in self._history(version.name)}
-            if known.get(version.version) != version.content:
-                return "gone"
-            files = DeltaTable(version.uri, version=version.version).file_uris()
-        except (DeltaError, OSError):
-            return "gone"
-        # A vacuum leaves the log, and takes the files that it speaks of.
-        local = [file.removeprefix("file://") for file in files if "://" not in file.removeprefix("file://")]
-        return "readable" if all(map(os.path.exists, local)) else "gone"
+        return "readable" if is_readable(version, self._history(version.name)) else "gone"
 
     def _lock(self, commit: str) -> Iterator[Link]:
         """The lock beside the project file: what it was at the commit, against what it is."""

@@ -38,6 +38,7 @@ __all__ = [
     "StudyTrial",
     "Trial",
     "accounted",
+    "alias_then",
     "append",
     "is_accounted",
     "judged",
@@ -133,6 +134,7 @@ class RunContext(BaseModel):
     """One execution of a notebook, as the notebook needs to know it.
 
     ``inputs``, ``models`` and ``facts`` hold what earlier phases of the same pipeline run wrote.
+    ``aliases`` is given to a run that is repeated: what each alias that it looked up named then.
     ``adhoc`` is a notebook that is no phase of the project; ``cores`` what it may take of the machine;
     ``parent`` the run of which others are children, such as a pipeline run's.
     """
@@ -157,6 +159,7 @@ class RunContext(BaseModel):
     inputs: dict[str, DatasetVersion] = {}
     models: dict[str, TrainedModel] = {}
     facts: dict[str, dict[str, Any]] = {}
+    aliases: dict[str, str] = {}
 
     @property
     def label(self) -> str:
@@ -236,6 +239,14 @@ def note_input(kind: InputKind, name: str, identity: str, hint: str = "") -> Non
     if _joined is not None:
         given = Input(kind=kind, name=name, identity=identity, hint=hint)
         append(_joined, "input", given.model_dump())
+
+
+def alias_then(name: str) -> str | None:
+    """What an alias (``model@alias``) named when the run that is repeated here looked it up, as recorded.
+
+    None where nothing is repeated, or where that run did not look.
+    """
+    return _joined.aliases.get(name) if _joined is not None else None
 
 
 def judged(rows: pd.DataFrame, name: str, time: str, *, gates: bool = False) -> Judged:

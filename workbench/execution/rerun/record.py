@@ -68,10 +68,12 @@ def find(project: Project, named: str, into: Path) -> Recorded:
             )
         return Recorded(*newest)
     run = runs.find(project, named)
+    short = run.run_id[:8]
+    if (reports.trials_folder(project.reports, run.run_id)).is_dir():
+        raise UsageError(f"run {short} is a sweep: name one of its trials; workbench runs --sweep {short}")
     found = of_run(project, run.run_id, into)
     if found is not None:
         return found
-    short = run.run_id[:8]
     if run.phase == runs.PIPELINE:
         raise UsageError(
             f"run {short} is a pipeline run: name one of the runs in it; workbench runs lists them"
