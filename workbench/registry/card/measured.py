@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["INSIGHT", "insight"]
 
 INSIGHT = "insight.json"
+_HASH = "insight_sha256"
 # A model is known again by its figure: nothing in the evidence names the baseline that was beaten.
 _SAME = 1e-6
 _ROUNDS = 500
@@ -66,10 +68,19 @@ def insight(project: Project, version: ModelVersion, validation: Validation | No
         threshold=project.config.gates.threshold,
         rounds=min(project.config.gates.bootstrap_rounds, _ROUNDS),
     )
-    store.client(project).log_text(
-        version.tag("run_id"), found.to_json(), f"{version.tag('evidence')}/{INSIGHT}"
-    )
+    _keep(project, version, found.to_json())
     return found
+
+
+def _keep(project: Project, version: ModelVersion, text: str) -> None:
+    """With its hash on the version, so that figures which somebody put there are not shown as measured."""
+    client = store.client(project)
+    client.log_text(version.tag("run_id"), text, f"{version.tag('evidence')}/{INSIGHT}")
+    client.set_model_version_tag(version.model, str(version.version), f"workbench.{_HASH}", _digest(text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _kept(project: Project, version: ModelVersion) -> Insight | None:
@@ -79,7 +90,7 @@ def _kept(project: Project, version: ModelVersion) -> Insight | None:
     root = store.client(project).get_run(run_id).info.artifact_uri
     text = artifact_text(project, f"{root}/{folder}", INSIGHT)
     try:
-        return Insight.from_json(text) if text else None
+        return Insight.from_json(text) if text and _digest(text) == version.tag(_HASH) else None
     except RegistryError:
         return None  # it can be measured again
 
