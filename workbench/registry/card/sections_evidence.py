@@ -61,13 +61,16 @@ def _metrics(facts: CardFacts, validation: Validation) -> Section:
     for other in ("baseline", "champion"):
         gate = validation.gate(f"beats {other}")
         if gate is not None:
-            blocks.append(Text(f"Against the {other}: {gate.why}."))
+            blocks.append(Text(f"{gate.why}."))
     return Section("Metrics", tuple(blocks))
 
 
 def _figure(facts: CardFacts, role: str, name: str, validation: Validation) -> str:
     value = validation.metrics[role].get(name)
     found = facts.insight.metrics.get(role, {}).get(name) if facts.insight else None
+    gate = validation.gate("primary metric")
+    if role == "candidate" and name == validation.metric and gate is not None:
+        found = gate.interval  # of more draws: one figure has one interval on a card
     if found is None or not found.known:
         return number(value)
     return f"{number(value)} [{number(found.low)}, {number(found.high)}]"
