@@ -106,7 +106,7 @@ def test_its_files_are_data_and_nothing_else(case: Case, project: Project, made:
     examples = {"input_example.json", "serving_input_example.json"}
     assert names - described - examples in (
         {"model.skops"},
-        {"model.ubj"},
+        {"model.json"},
         {"model.lgb"},
         {"model.safetensors"},
     )

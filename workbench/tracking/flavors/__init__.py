@@ -1,6 +1,6 @@
 """Kinds of models: how each is kept as data through MLflow, and built again without running its files.
 
-A kind is kept only if its files are data: scikit-learn through skops, XGBoost as UBJSON, LightGBM as text,
+A kind is kept only if its files are data: scikit-learn through skops, XGBoost as JSON, LightGBM as text,
 PyTorch as safetensors with a class that the project declares. :func:`kind_of` finds the kind of a fitted
 model, :func:`described` the kind that a folder says it holds.
 """

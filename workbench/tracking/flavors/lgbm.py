@@ -16,6 +16,7 @@ from workbench.errors import MissingExtra, RegistryError, UnsafeModel
 from workbench.project import Project
 from workbench.tracking.flavors.description import Description, check_keys, plain_text
 from workbench.tracking.flavors.kind import Keeping, check_columns, descends, in_order
+from workbench.tracking.flavors.trees import check_lightgbm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +84,7 @@ class LightGBM:
             input_example=keeping.example,
             pip_requirements=keeping.requirements,
         )
+        check_lightgbm(keeping.folder / _FILE)
 
     def file(self, description: Description) -> str:
         flavor = description.flavors[self.flavor]
@@ -99,20 +101,9 @@ class LightGBM:
         except ImportError as error:
             raise MissingExtra("lightgbm", "lightgbm", "this model") from error
         try:
-            _check_text(file)
+            check_lightgbm(file)
             return self.adapt(lightgbm.Booster(model_file=file))
         except UnsafeModel:
             raise
         except Exception as error:  # a crafted file makes it raise whatever it likes
             raise UnsafeModel(f"{_FILE} is no model that LightGBM can read", details=str(error)) from error
-
-
-def _check_text(file: Path) -> None:
-    """Refuse what LightGBM's reader, which trusts the sizes it is told, could stumble over."""
-    text = file.read_text(encoding="utf-8")
-    trees = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE)
-    if not text.startswith("tree\n") or "\nend of trees\n" not in text or trees is None:
-        raise UnsafeModel(f"{_FILE} is no model that LightGBM can read: it is not whole")
-    begin = text.index("Tree=0\n") if "Tree=0\n" in text else -1
-    if begin < 0 or begin + sum(map(int, trees[1].split())) != text.index("end of trees\n"):
-        raise UnsafeModel(f"{_FILE} is no model that LightGBM can read: its trees are not as long as it says")

@@ -1,4 +1,4 @@
-"""XGBoost's boosters and classifiers, as UBJSON or JSON: trees, and no code."""
+"""XGBoost's boosters and classifiers, as JSON: trees, and no code."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workbench.errors import MissingExtra, RegistryError, UnsafeModel
 from workbench.project import Project
 from workbench.tracking.flavors.description import Description, check_keys, plain_text
 from workbench.tracking.flavors.kind import Keeping, check_columns, descends, in_order
+from workbench.tracking.flavors.trees import check_xgboost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ __all__ = ["XGBoost"]
 
 _BOOSTER = "xgboost.core.Booster"
 _CLASSIFIERS = ("xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRFClassifier")
-_FORMATS = {"ubj": "model.ubj", "json": "model.json"}
+_FILE = "model.json"
 _KEYS = {"code", "data", "model_class", "model_format", "xgb_version"}
 # Those whose booster answers a probability of two classes.
 _OBJECTIVES = ("binary:logistic", "reg:logistic")
@@ -55,7 +56,7 @@ class XGBoost:
     name = "xgboost"
     flavor = "xgboost"
     loader_module = "mlflow.xgboost"
-    files = frozenset(_FORMATS.values())
+    files = frozenset({_FILE})
     takes = "XGBoost's classifiers and boosters"
     required = (("scipy",), ("xgboost", "xgboost-cpu"))
 
@@ -86,31 +87,29 @@ class XGBoost:
             ),
             input_example=keeping.example,
             pip_requirements=keeping.requirements,
-            model_format="ubj",
+            model_format="json",
         )
+        check_xgboost(keeping.folder / _FILE)
 
     def file(self, description: Description) -> str:
         flavor = description.flavors[self.flavor]
         built = flavor.get("model_class")
         if built not in (_BOOSTER, *_CLASSIFIERS):
             raise UnsafeModel(f"its MLmodel names the class {plain_text(built)}, which is none of XGBoost's")
-        written = flavor.get("model_format")
-        expected = _FORMATS.get(written) if isinstance(written, str) else None
-        if expected is None or flavor.get("data") != expected:
-            said = f"{plain_text(written)} in {plain_text(flavor.get('data'))}"
-            raise UnsafeModel(f"its MLmodel says {said}, not ubj in model.ubj or json in model.json")
+        written, where = flavor.get("model_format"), flavor.get("data")
+        if (written, where) != ("json", _FILE):
+            raise UnsafeModel(
+                f"its MLmodel says {plain_text(written)} in {plain_text(where)}, not json in {_FILE}"
+            )
         check_keys(flavor, _KEYS, self.flavor)
-        return expected
+        return _FILE
 
     def load(self, file: Path, description: Description, project: Project) -> Any:
         try:
             import xgboost
         except ImportError as error:
             raise MissingExtra("xgboost", "xgboost", "this model") from error
-        # Another reader, of a format without a frame, takes over what does not begin like this.
-        with file.open("rb") as opened:
-            if opened.read(1) != b"{":
-                raise UnsafeModel(f"{file.name} is no model that XGBoost can read")
+        check_xgboost(file)
         built = description.flavors[self.flavor]["model_class"]
         model = xgboost.Booster() if built == _BOOSTER else getattr(xgboost, built.rpartition(".")[2])()
         try:
