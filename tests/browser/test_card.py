@@ -12,7 +12,7 @@ from tests.unit.registry import carded, small
 from workbench.project import Project
 from workbench.registry import promotion
 from workbench.registry.card.writing import write_card
-from workbench.registry.delta.recorded import recorded_delta
+from workbench.registry.deltas.recorded import recorded_delta
 from workbench.tracking.page import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:

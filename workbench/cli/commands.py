@@ -40,7 +40,7 @@ _COMMANDS = {
     "retire": ("promote", "Take a challenger or a shadow out of the line-up."),
     "ledger": ("promote", "Show who moved which alias, when and why."),
     "serve": ("serve", "Serve the champion over HTTP on this machine."),
-    "site": ("site", "Write the index page of all reports."),
+    "site": ("site", "Write the index page of all reports, and the model cards."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),
     "agent": ("agent", "Look at the process that makes notebooks start at once; stop it."),
     "doctor": ("doctor", "Say how notebooks start on this machine, and what is missing."),

@@ -70,7 +70,7 @@ def delta(
 
     from workbench.cli.output import print_json
     from workbench.registry.card.writing import cards_folder
-    from workbench.registry.delta.recorded import recorded_delta
+    from workbench.registry.deltas.recorded import recorded_delta
 
     found = recorded_delta(project, old, new, seed=seed, hide=hide)
     html, markdown = found.write((out or cards_folder(project)).resolve())

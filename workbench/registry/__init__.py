@@ -5,6 +5,9 @@
 :func:`register`              keep it as a version of the registered model, as challenger
 :func:`champion`              the version that is served, if there is one
 :func:`promote`               make a version champion; :func:`rollback` puts the one before back
+:func:`approve`               say that you have looked at a version that is not yours
+:func:`delta`                 where two versions disagree, on the same rows
+:func:`write_card`            a version's model card
 :func:`load`                  a version's estimator, after checking that its files are safe
 :func:`list_versions`         all versions; :func:`get_version` one of them
 :func:`ledger`                who moved which alias, when and why
@@ -14,13 +17,16 @@
 from __future__ import annotations
 
 from workbench.registry.aliases import LedgerEntry, current, ledger
+from workbench.registry.approvals import approve
+from workbench.registry.card.writing import write_card
 from workbench.registry.cases import inputs, record_cases
+from workbench.registry.deltas.measuring import delta
 from workbench.registry.gates.candidate import judge
 from workbench.registry.gates.judging import validate
 from workbench.registry.gates.regression import propose_cases
 from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import evidence, load, recorded_cases
-from workbench.registry.promotion import promote, rollback
+from workbench.registry.promotion import promote, retire, rollback
 from workbench.registry.versions import (
     ModelVersion,
     champion,
@@ -36,9 +42,11 @@ __all__ = [
     "LedgerEntry",
     "ModelVersion",
     "Validation",
+    "approve",
     "champion",
     "champion_for",
     "current",
+    "delta",
     "evidence",
     "get_version",
     "inputs",
@@ -52,6 +60,8 @@ __all__ = [
     "record_cases",
     "recorded_cases",
     "register",
+    "retire",
     "rollback",
     "validate",
+    "write_card",
 ]

@@ -15,7 +15,7 @@ from workbench.registry.cases import write_cases
 from workbench.registry.gates.validation import Validation
 from workbench.store.clock import Clock
 from workbench.tracking import store
-from workbench.tracking.context import note_input
+from workbench.tracking.context import alias_then, note_input
 from workbench.tracking.helpers import helper_hashes
 from workbench.tracking.models import MODEL_URI, TrainedModel
 
@@ -143,8 +143,10 @@ def champion(project: Project) -> ModelVersion | None:
 
 def _looked_up(project: Project, alias: str) -> int | None:
     """The version that the alias names, on record as something that the present run depends on."""
-    version = aliases.current(project, alias)
-    note_input("alias", f"{project.model.name}@{alias}", str(version))
+    name = f"{project.model.name}@{alias}"
+    then = alias_then(name)  # in a run that is repeated
+    version = aliases.current(project, alias) if then is None else int(then) if then.isdecimal() else None
+    note_input("alias", name, str(version))
     return version
 
 

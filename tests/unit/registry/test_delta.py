@@ -14,8 +14,8 @@ from tests.pages import HOSTILE, parse, shown
 from tests.unit.registry import carded, small
 from workbench.errors import DataError, RegistryError, UnknownName
 from workbench.project import Project
-from workbench.registry.delta.measuring import delta
-from workbench.registry.delta.recorded import recorded_delta
+from workbench.registry.deltas.measuring import delta
+from workbench.registry.deltas.recorded import recorded_delta
 from workbench.tracking.models import positive_scores
 from workbench.tracking.sanitize import clean_html
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from workbench.registry.gates.validation import Gate, Verdict
 
@@ -19,9 +21,10 @@ _NUMBERS = {"integer", "long", "float", "double"}
 def signature(location: str) -> dict[str, str] | None:
     """Names and types of the inputs that a model's MLmodel declares; None when it declares none."""
     from mlflow.models import Model
-    from mlflow.utils.file_utils import local_file_uri_to_path
 
-    found = Model.load(local_file_uri_to_path(location)).signature
+    parts = urlparse(location)
+    place = url2pathname(parts.path) if parts.scheme == "file" else location
+    found = Model.load(place).signature  # which reads YAML as data, and no file but this one
     if found is None or found.inputs is None or not found.inputs.has_input_names():
         return None
     return {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from workbench.errors import DataError, RegistryError
 from workbench.project import Project
 from workbench.registry.card.rows import HoldoutRows, holdout_rows, validation_of
-from workbench.registry.delta.measuring import delta
-from workbench.registry.delta.result import Delta
+from workbench.registry.deltas.measuring import delta
+from workbench.registry.deltas.result import Delta
 from workbench.registry.versions import ModelVersion, get_version
 
 __all__ = ["recorded_delta"]

@@ -13,7 +13,7 @@ import numpy as np
 from workbench.errors import DataError, UnknownName
 from workbench.project import Project
 from workbench.registry.card.rows import feature_names
-from workbench.registry.delta.result import Delta
+from workbench.registry.deltas.result import Delta
 from workbench.registry.gates.bootstrap import Days, interval, metric_rounds, ratio_rounds
 from workbench.registry.gates.holdout import Holdout
 from workbench.registry.gates.slices import disagreement

@@ -84,7 +84,7 @@ class Delta:
     @property
     def page(self) -> Page:
         """The report in parts."""
-        from workbench.registry.delta.page import delta_page
+        from workbench.registry.deltas.page import delta_page
 
         return delta_page(self)
 

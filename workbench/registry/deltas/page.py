@@ -21,7 +21,7 @@ from workbench.registry.card.document import (
     signed,
 )
 from workbench.registry.card.words import METRIC_WORDS
-from workbench.registry.delta.result import Delta
+from workbench.registry.deltas.result import Delta
 from workbench.tracking.page import moment
 
 __all__ = ["delta_page"]

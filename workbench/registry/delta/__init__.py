@@ -1,5 +1,0 @@
-"""Where and how often two model versions disagree, measured on the same rows before anyone promotes.
-
-:func:`~workbench.registry.delta.measuring.delta` compares them on a frame,
-:func:`~workbench.registry.delta.recorded.recorded_delta` on the rows that the record leads to.
-"""
