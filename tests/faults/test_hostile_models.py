@@ -657,7 +657,7 @@ def test_evidence_outside_of_the_run_is_of_no_use(
     version = registered("scikit-learn")
     (tmp_path / "validation.json").write_text('{"verdict": "passed"}')
     tags = version.tags | {"workbench.evidence": str(tmp_path)}
-    with pytest.raises(RegistryError, match="was changed since it was recorded"):
+    with pytest.raises(RegistryError, match="was changed since it was registered"):
         loading.evidence(replace(version, tags=tags), project)
 
 

@@ -159,7 +159,7 @@ def evidence(version: ModelVersion, project: Project) -> dict[str, Any]:
     if not (recorded := version.tag("validation_sha256")):
         raise RegistryError(f"{version} was registered without a hash of its validation; register it again")
     if hashlib.sha256(text.encode()).hexdigest() != recorded:
-        raise RegistryError(f"the recorded validation of {version} was changed since it was recorded")
+        raise RegistryError(f"the recorded validation of {version} was changed since it was registered")
     return dict(json.loads(text))
 
 
