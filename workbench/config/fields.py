@@ -1,0 +1,34 @@
+"""What sections of ``workbench.toml`` are made of: names, durations, sizes."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+
+__all__ = ["MODULE", "NAME", "REFERENCE", "Duration", "Section", "Size"]
+
+NAME = r"^[a-z][a-z0-9_-]*$"
+MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "day": "days", "days": "days"}
+
+
+def _seconds(value: Any) -> Any:
+    """``"30 min"`` as a duration; a plain number counts seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value)
+    if match is None or (match[2] and match[2] not in _UNITS):
+        raise ValueError('a duration is a number and a unit, such as "90 s", "30 min", "2 h" or "7 d"')
+    return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Size = Annotated[ByteSize, Field(gt=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
