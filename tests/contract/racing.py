@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import random
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,21 @@ from workbench.project import Project, open_project
 
 _MOVES = 20
 _PROMOTIONS = 9
+
+
+def all_at_once(
+    connection: Connection, target: Callable[..., None], root: str, racers: Sequence[int], more: Sequence[Any]
+) -> None:
+    """Fork a process for each racer; send what they tell, and how each ended."""
+    context = multiprocessing.get_context("fork")
+    gate, results = context.Barrier(len(racers), timeout=120), context.Queue()
+    started = [context.Process(target=target, args=(root, gate, results, racer, *more)) for racer in racers]
+    for process in started:
+        process.start()
+    found = [results.get() for _ in started]
+    for process in started:
+        process.join(60)
+    connection.send((found, [process.exitcode for process in started]))
 
 
 def open_first(root: str, gate: Any, results: Any, version: int) -> None:
@@ -32,6 +50,17 @@ def race(root: str, gate: Any, results: Any, version: int) -> None:
     gate.wait()
     promoted = _often(project, _PROMOTIONS, lambda number: _promote_or_roll_back(project, number, version))
     results.put((version, {"first": first, "moved": moved, "promoted": promoted}))
+
+
+def race_often(root: str, gate: Any, results: Any, racer: int, rounds: int) -> None:
+    """Promote any of three versions, and roll back every third time; what became of each attempt."""
+    project = open_project(Path(root))
+    chance = random.Random(racer)
+    gate.wait()
+    done = _often(
+        project, rounds, lambda number: _promote_or_roll_back(project, number, chance.randint(1, 3))
+    )
+    results.put((racer, done))
 
 
 def _take_it(project: Project, gate: Any, version: int) -> str:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.contract import racing
 from tests.unit.registry import small
-from workbench.errors import AliasMoved
-from workbench.project import Project
-from workbench.registry import aliases, promotion
+from tests.unit.registry.warm import warm
+from workbench.errors import AliasMoved, RegistryError
+from workbench.project import Project, open_project
+from workbench.registry import aliases, approvals, promotion
 from workbench.store import tables
 from workbench.store.database import Database, open_database
 from workbench.tracking import store
+
+# `WORKBENCH_RACE_ROUNDS=250` for the full race, which takes minutes.
+_RACERS, _ROUNDS = 8, int(os.environ.get("WORKBENCH_RACE_ROUNDS", "6"))
+_LONGEST = 120 + 8 * _ROUNDS
 
 
 @pytest.fixture
@@ -43,21 +49,15 @@ def database(project: Project) -> Iterator[Database]:
     opened.close()
 
 
-def _race(target: Callable[..., None], project: Project, versions: tuple[int, ...]) -> list[tuple[Any, Any]]:
+def _race(
+    target: Callable[..., None], project: Project, versions: tuple[int, ...], *more: Any
+) -> list[tuple[Any, Any]]:
     """Run ``target`` in a process for each version, all at once, and collect what they tell."""
-    context = multiprocessing.get_context("spawn")
-    gate, results = context.Barrier(len(versions), timeout=120), context.Queue()
-    racers = [
-        context.Process(target=target, args=(str(project.root), gate, results, version))
-        for version in versions
-    ]
-    for racer in racers:
-        racer.start()
-    found = [results.get(timeout=120) for _ in racers]
-    for racer in racers:
-        racer.join(timeout=60)
-    assert [racer.exitcode for racer in racers] == [0] * len(racers)
-    return found
+    with warm(racing.all_at_once, target, str(project.root), versions, more) as racers:
+        assert racers.poll(_LONGEST), "the race does not end"
+        found, exits = racers.recv()
+    assert exits == [0] * len(versions)
+    return list(found)
 
 
 def _is_one_line(entries: list[aliases.LedgerEntry]) -> bool:
@@ -137,3 +137,73 @@ def test_racing_promoters_leave_one_line_of_succession(two: Project) -> None:
     # Who gets how many turns is the database's to say; that both kinds went on is not.
     assert all(sum(told[kind] for told in found.values()) for kind in ("moved", "promoted"))
     assert aliases.current(two, "champion") == entries[-1].to_version == _mlflow_champion(two)
+
+
+@pytest.mark.timeout(_LONGEST + 60)
+@pytest.mark.practice("T1", "P4")
+def test_many_promoters_and_rollbacks_lose_nothing(two: Project) -> None:
+    small.register(small.start(two))
+    promotion.promote(two, 1, reason="first")
+    told = _race(racing.race_often, two, tuple(range(_RACERS)), _ROUNDS)
+    entries = aliases.ledger(two, "champion")
+    moved = sum(done for _, done in told)
+    print(f"{moved:,} of {_RACERS * _ROUNDS:,} went through, the others were told")
+    assert _is_one_line(entries)
+    assert len(entries) == 1 + moved
+    assert moved > 0
+    assert _is_one_line(aliases.ledger(two, "challenger"))
+    found = store.client(two).get_registered_model("tiny-model").aliases
+    assert {alias: int(version) for alias, version in found.items()} == aliases.held(two)
+
+
+def test_what_was_written_is_neither_changed_nor_removed(two: Project, database: Database) -> None:
+    aliases.set_alias(two, "champion", 1, expected_from=None, reason="x")
+    vote = {"version": 2, "note": "read it", "withdrawn": False, "evidence_hash": "0", "at": small.CUT_OFF}
+    with database.write() as connection:
+        connection.execute(insert(tables.approvals), {**vote, "model": "tiny-model", "actor": "grace"})
+    for table in (tables.ledger, tables.approvals):
+        for statement in (table.delete(), table.update().values(actor="nobody")):
+            with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
+                connection.execute(statement)
+    assert [entry.reason for entry in aliases.ledger(two, "champion")] == ["x"]
+
+
+@pytest.mark.practice("O3")
+def test_who_the_database_knows_is_kept_and_a_name_is_a_claim(two: Project, database: Database) -> None:
+    entry = aliases.set_alias(two, "champion", 1, expected_from=None, reason="x", actor="grace")
+    assert aliases.ledger(two, "champion") == [entry]
+    told = entry.to_dict()
+    if database.engine.dialect.name == "sqlite":
+        assert (told["who"], told["authenticated"]) == ("grace (claimed)", False)
+        with pytest.raises(DBAPIError, match="authenticates nobody"), database.write() as connection:
+            connection.execute(insert(tables.ledger), {**_entry(1), "database_user": "ada"})
+        return
+    assert (told["who"], told["authenticated"]) == ("postgres (login grace)", True)
+    with database.write() as connection:
+        connection.execute(insert(tables.ledger), {**_entry(1), "database_user": "somebody else"})
+        kept = connection.execute(select(tables.ledger.c.database_user).where(tables.ledger.c.model == "m"))
+        assert kept.scalar_one() == "postgres"
+    # Another name does not make another person: the author is who logged in.
+    with pytest.raises(RegistryError, match=r"registered by postgres .*somebody else's to give"):
+        approvals.approve(two, 2, note="me again", actor="ada")
+
+
+@pytest.mark.postgres
+@pytest.mark.practice("M5")
+def test_a_person_with_a_role_of_their_own_approves_once(tmp_path: Path, postgres_url: str) -> None:
+    project = small.small_project(tmp_path / "project", database=postgres_url)
+    small.register(small.start(project))
+    engine = create_engine(postgres_url)
+    role = f"grace_{uuid.uuid4().hex[:8]}"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"))
+        connection.execute(text(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"))
+    engine.dispose()
+    file = project.root / "workbench.toml"
+    file.write_text(file.read_text().replace("//postgres@", f"//{role}@"))
+    theirs = open_project(project.root)
+    approvals.approve(theirs, 1, note="read it", actor="one")
+    approvals.approve(theirs, 1, note="read it again", actor="two")
+    (vote,) = approvals.approvals(theirs, 1)
+    assert (vote.database_user, vote.note, vote.counts) == (role, "read it again", True)
