@@ -42,7 +42,7 @@ bench: install ## measure and print what the README states
 
 lock: ## write requirements.lock anew from pyproject.toml (newer versions: ARGS=--upgrade)
 	@test -x $(BIN)/uv || sh .ci/install
-	@$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --all-extras --generate-hashes \
+	@$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --extra test --extra lint \
 		--no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS) \
 		pyproject.toml -o requirements.lock
 

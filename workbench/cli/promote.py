@@ -155,6 +155,8 @@ def _show(preview: Preview) -> None:
         click.echo(f"  {vote}")
     answered = f"{preview.cases_answered} as recorded" if preview.cases_answered else "not answered"
     click.echo(f"recorded cases: {answered}")
+    for change in preview.helpers:
+        click.echo(f"since it was registered: {change}")
     for item in preview.moves:
         before, after = (f"v{number}" if number else "–" for number in (item.expected_from, item.to_version))
         click.echo(f"would move: {item.alias}  {before} → {after}")

@@ -25,7 +25,7 @@ from workbench.registry.gates.candidate import judge
 from workbench.registry.gates.judging import validate
 from workbench.registry.gates.regression import propose_cases
 from workbench.registry.gates.validation import Gate, Validation
-from workbench.registry.loading import evidence, load, recorded_cases
+from workbench.registry.loading import Answers, answers, evidence, helper_changes, load, recorded_cases
 from workbench.registry.promotion import promote, retire, rollback
 from workbench.registry.versions import (
     ModelVersion,
@@ -38,10 +38,12 @@ from workbench.registry.versions import (
 from workbench.tracking.models import positive_scores
 
 __all__ = [
+    "Answers",
     "Gate",
     "LedgerEntry",
     "ModelVersion",
     "Validation",
+    "answers",
     "approve",
     "champion",
     "champion_for",
@@ -49,6 +51,7 @@ __all__ = [
     "delta",
     "evidence",
     "get_version",
+    "helper_changes",
     "inputs",
     "judge",
     "ledger",

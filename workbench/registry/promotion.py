@@ -14,14 +14,14 @@ from workbench.errors import PromotionRefused, RegistryError
 from workbench.project import Project
 from workbench.registry import aliases, approvals, provenance, succession
 from workbench.registry.aliases import CHALLENGER, CHAMPION, SHADOW, LedgerEntry, Move, move
+from workbench.registry.answering import check_answers
 from workbench.registry.approvals import Tally
-from workbench.registry.cases import wrong_answers
-from workbench.registry.loading import evidence, load, recorded_cases
+from workbench.registry.loading import Answers, evidence
 from workbench.registry.succession import Reign, champion_before
 from workbench.registry.versions import ModelVersion, RegistryPhase, get_version
 from workbench.store.clock import Clock
 
-__all__ = ["Preview", "Target", "check_answers", "promote", "retire", "rollback"]
+__all__ = ["Preview", "Target", "promote", "retire", "rollback"]
 
 Target = Literal["champion", "challenger", "shadow"]
 _Found = TypeVar("_Found")
@@ -39,6 +39,8 @@ class Preview:
         Each with its ``name``, ``verdict`` and ``why``.
     cases_answered : int
         How many recorded cases it answers as recorded; 0 when it could not be asked.
+    helpers : tuple of str
+        What is otherwise with the project's helpers since it was registered.
     moves : tuple of Move
         The aliases that would move.
     refused : tuple of str
@@ -51,6 +53,7 @@ class Preview:
     gates: tuple[dict[str, Any], ...]
     approvals: Tally
     cases_answered: int
+    helpers: tuple[str, ...]
     moves: tuple[Move, ...]
     refused: tuple[str, ...]
 
@@ -152,7 +155,7 @@ class _Checks:
         self._held = aliases.held(project)
         self._facts: dict[str, provenance.RunFacts] = {}
         self._validation: dict[str, Any] = {}
-        self._answered = 0
+        self._answered: Answers | None = None
         self._tally = Tally()
         self._refused: list[str] = []
         self.moves: list[Move] = []
@@ -166,7 +169,7 @@ class _Checks:
             self._try(lambda: self._refuse_unless_forced(reason, force), None)
         self._tally = approvals.tally(self._project, self._chosen, self._to)
         self._try(lambda: self._tally.refuse_if_short(str(self._chosen)), None)
-        self._answered = self._try(lambda: check_answers(self._project, self._chosen), 0)
+        self._answered = self._try(lambda: check_answers(self._project, self._chosen), None)
 
     def _try(self, check: Callable[[], _Found], instead: _Found) -> _Found:
         try:
@@ -233,7 +236,7 @@ class _Checks:
             "verdict": self._verdict,
             "gates": self._validation.get("gates", []),
             "approvals": [item.to_dict() for item in self._tally.counted],
-            "cases_answered": self._answered,
+            **_told(self._answered),
             **provenance.of(self._project, self._chosen, self._validation, self._facts),
         }
 
@@ -244,7 +247,8 @@ class _Checks:
             verdict=self._verdict,
             gates=tuple(self._validation.get("gates", ())),
             approvals=self._tally,
-            cases_answered=self._answered,
+            cases_answered=self._answered.cases if self._answered else 0,
+            helpers=self._answered.helpers if self._answered else (),
             moves=tuple(self.moves),
             refused=tuple(self._refused),
         )
@@ -318,7 +322,7 @@ def rollback(
     # No approvals: it was approved when it became champion, and who rolls back is in a hurry.
     answered = check_answers(project, chosen)
     moves = [Move(CHAMPION, present, chosen.version), *_away(aliases.held(project), chosen.version)]
-    told = {"action": "rollback", "cases_answered": answered, **provenance.of(project, chosen, validation)}
+    told = {"action": "rollback", **_told(answered), **provenance.of(project, chosen, validation)}
     run_id = phase.run_id if phase else None
     return move(project, moves, reason=reason, actor=actor, run_id=run_id, evidence=told, clock=clock)[0]
 
@@ -338,31 +342,9 @@ def _before(project: Project, reigns: Sequence[Reign], to: int | str | None) -> 
     return chosen.version
 
 
-def check_answers(project: Project, version: ModelVersion) -> int:
-    """Load a version and ask it its recorded cases; how many it answered.
-
-    Raises
-    ------
-    PromotionRefused
-        It does not load, or answers otherwise than recorded.
-    """
-    try:
-        estimator, recorded = load(version, project), recorded_cases(version, project)
-    except RegistryError as error:
-        raise PromotionRefused(f"{version} cannot be served: {error.message}") from error
-    try:
-        wrong = wrong_answers(estimator, recorded)
-    except Exception as error:  # an estimator may raise anything on input that it does not know
-        raise PromotionRefused(
-            f"{version} cannot answer its recorded cases: {type(error).__name__}", details=str(error)
-        ) from error
-    if len(wrong):
-        worst = wrong.iloc[(wrong["answer"] - wrong["score"]).abs().argmax()]
-        raise PromotionRefused(
-            f"{version} answers {len(wrong)} of {len(recorded)} recorded cases differently; the worst: "
-            f"{worst['answer']:.6f} where {worst['score']:.6f} was recorded"
-        )
-    return len(recorded)
+def _told(answered: Answers | None) -> dict[str, Any]:
+    """What the ledger keeps of how it answered."""
+    return {"cases_answered": answered.cases, "helpers": list(answered.helpers)} if answered else {}
 
 
 def _evidence(project: Project, version: ModelVersion) -> dict[str, Any]:

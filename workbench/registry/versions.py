@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.errors import AliasMoved, RegistryError, UnknownName
 from workbench.project import Project
-from workbench.registry import aliases
+from workbench.registry import aliases, shared
 from workbench.registry.cases import write_cases
 from workbench.registry.gates.validation import Validation
 from workbench.store.clock import Clock
@@ -208,6 +208,7 @@ def register(
     if phase.draft:
         print(f"draft: {trained.name!r} was not registered; a run from the command line does that")
         return None
+    shared.refuse_apart(project)
     client, model = store.client(project), project.model.name
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
@@ -297,11 +298,9 @@ def _challenge(
 
 def _aliases(project: Project) -> dict[int, tuple[str, ...]]:
     """The aliases of each version, as the ledger has them."""
-    last = {entry.alias: entry.to_version for entry in aliases.ledger(project)}
     named: dict[int, tuple[str, ...]] = {}
-    for alias, version in sorted(last.items()):
-        if version is not None:
-            named[version] = (*named.get(version, ()), alias)
+    for alias, version in aliases.held(project).items():
+        named[version] = (*named.get(version, ()), alias)
     return named
 
 

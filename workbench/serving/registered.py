@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from workbench.data.features import PointInTimeTable
 
 __all__ = ["RegisteredModels", "feature_builder"]
+
+_log = logging.getLogger(__name__)
 
 
 class RegisteredModels:
@@ -49,12 +52,14 @@ class RegisteredModels:
 
         found = get_version(self._project, version)
         estimator = loading.load(found, self._project)
-        cases = loading.recorded_cases(found, self._project)
-        wrong = recorded.wrong_answers(estimator, cases)
-        if len(wrong):
+        answered = loading.answers(found, self._project, estimator)
+        for change in answered.helpers:
+            _log.warning("%s: %s", found, change)
+        if len(answered.wrong):
             raise ServingError(
-                f"{found} answers {len(wrong)} of its {len(cases)} recorded cases differently now"
+                f"{found} answers {len(answered.wrong)} of {answered.cases} recorded cases differently now"
             )
+        cases = loading.recorded_cases(found, self._project)
         return LoadedModel(
             model=found.model,
             version=found.version,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_a_version_that_answers_its_cases_differently_is_not_loaded(
     original = different.predict_proba
     # Another build of the library, as it were, with other answers.
     monkeypatch.setattr(different, "predict_proba", lambda self, X: original(self, X)[:, ::-1])
-    with pytest.raises(ServingError, match="answers 8 of its 8 recorded cases differently"):
+    with pytest.raises(ServingError, match="answers 8 of 8 recorded cases differently"):
         source.load(1, source.features())
 
 
@@ -185,11 +186,24 @@ def test_memory_that_is_not_given_or_not_described_is_named(remembering: Project
         feature_builder(open_project(remembering.root), {"winds": MemoryVersion("", 0)})
 
 
+@pytest.mark.practice("M9")
+def test_other_helpers_than_it_was_registered_with_are_said_and_the_cases_decide(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    small.register(small.start(project))
+    helpers = project.helpers / "helpers.py"
+    helpers.write_text(helpers.read_text() + "\n# read once more\n")
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    with caplog.at_level("WARNING"), suppress(ServingError):
+        source.load(1, source.features())
+    assert "helpers.py" in caplog.text
+
+
 @pytest.mark.parametrize("declared", ["{}", "'size'", "{'size': 'float'}"])
 def test_a_request_that_means_nothing_is_refused(project: Project, declared: str) -> None:
-    small.register(small.start(project))
     with (project.helpers / "helpers.py").open("a") as file:
         file.write(f"\nREQUEST = {declared}\n")
+    small.register(small.start(project))
     source = RegisteredModels(project, Settings(str(project.root), ""))
     with pytest.raises(ConfigError, match="helpers:REQUEST"):
         source.load(1, source.features())

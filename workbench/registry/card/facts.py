@@ -12,12 +12,12 @@ from workbench.errors import WorkbenchError
 from workbench.project import Project
 from workbench.registry import aliases, approvals, lineage
 from workbench.registry.aliases import LedgerEntry
+from workbench.registry.answering import check_answers
 from workbench.registry.card.artifacts import artifact_text
 from workbench.registry.card.insight import Insight
 from workbench.registry.card.measured import insight
 from workbench.registry.card.rows import feature_names, validation_of
 from workbench.registry.gates.validation import Validation
-from workbench.registry.promotion import check_answers
 from workbench.registry.versions import ModelVersion, get_version
 from workbench.store.clock import Clock, SystemClock
 
@@ -93,7 +93,7 @@ def gather(project: Project, version: int | str, *, clock: Clock | None = None) 
     missing: dict[str, str] = {}
     validation = _try("validation", missing, lambda: validation_of(chosen, project))
     names = tuple(_try("features", missing, lambda: feature_names(chosen, project)) or ())
-    answered = _try("answers", missing, lambda: check_answers(project, chosen))
+    answered = _try("answers", missing, lambda: check_answers(project, chosen).cases)
     measured = None
     if validation is None or answered is None:
         missing["insight"] = missing.get("validation") or missing["answers"]
