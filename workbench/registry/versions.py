@@ -203,6 +203,11 @@ def register(
     -------
     ModelVersion or None
         None in a draft, which registers nothing and says so.
+
+    Raises
+    ------
+    ConfigError
+        MLflow is shared, but the ledger would lie on this machine. Nothing was registered.
     """
     project = phase.project
     if phase.draft:

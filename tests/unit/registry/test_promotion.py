@@ -333,16 +333,19 @@ def test_an_entry_leads_to_notebook_code_and_report_of_its_runs(project: Project
         assert set(told) >= {"code_version", "report", "notebook_hash"}
 
 
-def test_a_shared_mlflow_with_a_ledger_on_this_machine_moves_nothing(run: small.Run) -> None:
-    project = _register(run)
-    text = (project.root / "workbench.toml").read_text()
+def test_a_shared_mlflow_with_a_ledger_on_this_machine_registers_and_moves_nothing(run: small.Run) -> None:
+    trained = small.train(run)
+    small.register(run, trained)
+    file = run.project.root / "workbench.toml"
+    text = file.read_text()
+    said = r"example.org\S* are shared, .* \[stores\] database"
     for uri in ("http://ada:secret@mlflow.example.org:5000", "postgresql://ada:secret@example.org/mlflow"):
-        (project.root / "workbench.toml").write_text(f'{text}\n[stores]\ntracking = "{uri}"\n')
-        apart = open_project(project.root)
-        with pytest.raises(
-            ConfigError, match=r"example.org\S* are shared, .* \[stores\] database"
-        ) as refused:
+        file.write_text(f'{text}\n[stores]\ntracking = "{uri}"\n')
+        apart = open_project(file.parent)
+        with pytest.raises(ConfigError, match=said) as refused:
             aliases.move(apart, [aliases.Move("champion", None, 1)], reason="x")
         assert "secret" not in str(refused.value)
-    (project.root / "workbench.toml").write_text(text)
-    assert aliases.current(project, "champion") is None
+        with pytest.raises(ConfigError, match=said):
+            small.register(small.Run(apart, run.run_id), trained)
+    assert aliases.held(run.project) == {"challenger": 1}
+    assert len(versions.list_versions(run.project)) == 1
