@@ -27,6 +27,7 @@ from workbench.store import ledger as ledgers
 from workbench.store import tables
 from workbench.store.clock import Clock, SystemClock
 from workbench.store.database import Database, open_database
+from workbench.tracking.context import RunContext
 
 __all__ = [
     "CHALLENGER",
@@ -186,6 +187,7 @@ def move(
     if not reason.strip():
         raise RegistryError("moving an alias needs a reason: it is what the ledger is read for")
     shared.refuse_apart(project)
+    _refuse_in_draft()
     common: dict[str, Any] = {
         "model": project.model.name,
         "at": (clock or SystemClock()).now(),
@@ -219,6 +221,13 @@ def repair(project: Project) -> list[str]:
 
 def _is_ours(alias: str) -> bool:
     return alias in (CHAMPION, CHALLENGER) or is_shadow(alias)
+
+
+def _refuse_in_draft() -> None:
+    """A run that is a draft, such as one that repeats another, changes nothing that anybody uses."""
+    here = RunContext.from_environment()
+    if here is not None and here.draft:
+        raise RegistryError(f"run {here.run_id[:8]} is a draft, and a draft moves no alias; a plain run may")
 
 
 def _append(connection: Connection, item: Move, common: dict[str, Any]) -> LedgerEntry:

@@ -14,6 +14,7 @@ from workbench.registry import aliases
 from workbench.registry.aliases import Move
 from workbench.store.clock import SimulatedClock
 from workbench.tracking import store
+from workbench.tracking.context import CONTEXT_VARIABLE, RunContext
 
 NOON = SimulatedClock(datetime(2026, 7, 2, 12, tzinfo=UTC))
 
@@ -125,3 +126,21 @@ def test_the_ledger_of_another_model_is_not_seen(two: Project) -> None:
     other = two.config.model_copy(update={"model": two.config.model.model_copy(update={"name": "other"})})
     assert aliases.ledger(type(two)(two.root, other)) == []
     assert [entry.alias for entry in aliases.ledger(two)] == ["challenger", "challenger"]
+
+
+def test_a_run_that_is_a_draft_moves_no_alias(two: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small.start(two, draft=True)
+    context = RunContext(
+        run_id=run.run_id,
+        pipeline_run_id=run.run_id,
+        phase="train",
+        data_root=two.data_uri,
+        folder=two.root / "drafts",
+        project_root=two.root,
+        draft=True,
+    )
+    monkeypatch.setenv(CONTEXT_VARIABLE, str(context.save()))
+    with pytest.raises(RegistryError, match="a draft moves no alias"):
+        aliases.set_alias(two, "champion", 1, expected_from=None, reason="by hand")
+    monkeypatch.delenv(CONTEXT_VARIABLE)
+    assert aliases.ledger(two, "champion") == []
