@@ -142,14 +142,20 @@ def number(value: float | None, digits: int = 3) -> str:
         return "–"
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:.{digits}f}"
+    return f"{value:,.{_shown(value, digits)}f}"
+
+
+def _shown(value: float, digits: int) -> int:
+    """How many digits after the point are read: of hundreds one, of thousands none."""
+    return digits if abs(value) < 100 else 1 if abs(value) < 1000 else 0
 
 
 def between(low: float | None, high: float | None, digits: int = 3) -> str:
     """An interval for people; empty where there is none."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
-    return f"{low:.{digits}f} to {high:.{digits}f}"
+    digits = _shown(max(abs(low), abs(high)), digits)
+    return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:
