@@ -121,7 +121,6 @@ def test_mlflows_own_api_loads_it(
     version, scores = _registered(case, project, made)
     monkeypatch.chdir(project.root)
     mlflow.set_tracking_uri(project.tracking_uri)
-    mlflow.set_registry_uri(project.tracking_uri)
     flavor = importlib.import_module(f"mlflow.{case.flavor}")
     found = case.mlflow_scores(flavor.load_model(version.uri), rows()[FEATURES])
     assert np.allclose(found, scores, rtol=0, atol=1e-6)

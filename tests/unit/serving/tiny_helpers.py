@@ -75,8 +75,8 @@ class Source:
         self._aliases = Path(project.root) / "aliases.json"
         self._features = FeatureBuilder(build)
 
-    def alias(self, name):
-        return json.loads(self._aliases.read_text()).get(name)
+    def aliases(self):
+        return json.loads(self._aliases.read_text())
 
     def load(self, version, features):
         if version == DOES_NOT_LOAD:
