@@ -27,6 +27,7 @@ _MOST_ROWS = 2000
 _FEWEST_ROWS = 100
 _ARITHMETIC = re.compile(r"\s*([+*-])\s*(\d+(?:\.\d+)?)\s*")
 SHUFFLE = "shuffle"
+_EXPECTED = {"same": "the same"}
 
 
 def changed(features: pd.DataFrame, change: dict[str, Any], seed: int = 0) -> pd.DataFrame:
@@ -100,7 +101,7 @@ def behaviour_gate(
     found = interval(float(behaves.mean()), ratio_rounds(behaves.astype(float), np.ones(len(rows)), days))
     what = ", ".join(f"{column} {how}" for column, how in config.change.items())
     why = (
-        f"with {what} the score is {config.expect} (within {config.tolerance:g}) in {found.value:.1%} of "
+        f"with {what} the score is {_EXPECTED.get(config.expect, config.expect)} (within {config.tolerance:g}) in {found.value:.1%} of "
         f"{len(rows):,} rows [{found.low:.1%}, {found.high:.1%}]; {config.share:.0%} is asked"
     )
     return Gate(name, at_least(found, config.share), found.value, config.share, why, found)

@@ -41,7 +41,7 @@ def validation_html(validation: Validation) -> str:
         f'<p style="margin:.4em 0"><b>Validation</b> {pill(validation.verdict)} '
         f"{validation.rows:,} rows on {validation.days} days{escape(period)}</p>",
         _table(
-            ["gate", "verdict", "value", "95 % interval", "asked", "why"],
+            ["gate", "verdict", "evidence"],  # which has the value, its interval and what is asked
             [_gate_row(gate) for gate in validation.gates],
         ),
     ]
@@ -64,12 +64,8 @@ def _gate_row(gate: Gate) -> str:
         "" if gate.required or gate.verdict == "failed" else '<span style="opacity:.7">, advisory</span>'
     )
     name = escape(gate.name) + advisory
-    between = f"{_number(gate.interval.low)} … {_number(gate.interval.high)}" if gate.interval else ""
     return (
-        f'<tr><td style="{_TEXT};white-space:nowrap">{name}</td>'
-        f'<td style="{_TEXT}">{pill(gate.verdict)}</td>'
-        f'<td style="{_NUMBER}">{_number(gate.value)}</td><td style="{_NUMBER}">{between}</td>'
-        f'<td style="{_NUMBER}">{_number(gate.threshold)}</td>'
+        f'<tr><td style="{_TEXT};max-width:14em">{name}</td><td style="{_TEXT}">{pill(gate.verdict)}</td>'
         f'<td style="{_TEXT}">{escape(gate.why)}</td></tr>'
     )
 
