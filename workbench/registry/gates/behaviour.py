@@ -100,8 +100,9 @@ def behaviour_gate(
     days = Days.of(time.iloc[rows], rounds=rounds, seed=seed)
     found = interval(float(behaves.mean()), ratio_rounds(behaves.astype(float), np.ones(len(rows)), days))
     what = ", ".join(f"{column} {how}" for column, how in config.change.items())
+    expected = _EXPECTED.get(config.expect, config.expect)
     why = (
-        f"with {what} the score is {_EXPECTED.get(config.expect, config.expect)} (within {config.tolerance:g}) in {found.value:.1%} of "
+        f"with {what} the score is {expected} (within {config.tolerance:g}) in {found.value:.1%} of "
         f"{len(rows):,} rows [{found.low:.1%}, {found.high:.1%}]; {config.share:.0%} is asked"
     )
     return Gate(name, at_least(found, config.share), found.value, config.share, why, found)
