@@ -48,6 +48,7 @@ def test_train_runs_from_top_to_bottom_by_hand_as_a_draft(
     flights_copy: Project, page: Page, tmp_path: Path, screenshots: Path
 ) -> None:
     published = {run.run_id for run in runs.list_runs(flights_copy)}
+    before = {run.run_id for run in runs.list_runs(flights_copy, drafts=True)}
     with start_lab(flights_copy.root, tmp_path) as lab:
         notebook = lab.open(page, "notebooks/4_train.ipynb")
         cells = notebook.run_all()
@@ -63,9 +64,9 @@ def test_train_runs_from_top_to_bottom_by_hand_as_a_draft(
         assert notice.is_visible()
         page.screenshot(path=screenshots / "lab-train-draft.png")
     assert {run.run_id for run in runs.list_runs(flights_copy)} == published
-    drafts = [run for run in runs.list_runs(flights_copy, drafts=True) if run.draft and run.phase == "train"]
-    assert len(drafts) == 1
-    assert drafts[0].metrics
+    (draft,) = [run for run in runs.list_runs(flights_copy, drafts=True) if run.run_id not in before]
+    assert (draft.phase, draft.draft) == ("train", True)
+    assert draft.metrics
 
 
 # -- the compare panel -----------------------------------------------------------------------------

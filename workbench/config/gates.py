@@ -58,7 +58,7 @@ class GatesConfig(Section):
     memory_mb: float = 500.0
     threshold: float = Field(default=0.5, gt=0, lt=1)
     max_data_age: Duration | None = None
-    regression_cases: str = ""
+    regression_cases: str = Field(default="", pattern=r"^$|^[^/]")
     utility: UtilityConfig | None = None
     behaviour: tuple[BehaviourConfig, ...] = ()
 

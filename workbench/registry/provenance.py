@@ -13,6 +13,7 @@ from workbench.registry.versions import ModelVersion, get_version
 from workbench.store import tables
 from workbench.store.database import open_database
 from workbench.store.hashing import hash_value
+from workbench.tracking import context as contexts
 from workbench.tracking import environment, reports, store
 
 __all__ = ["RunFacts", "hashes", "of", "refuse_changed", "runs_of"]
@@ -153,6 +154,7 @@ def _notebook(project: Project, facts: RunFacts) -> RunFacts:
 
 def _hash(path: Path) -> str:
     try:
-        return environment.notebook_hash(path)
+        with contexts.accounted():  # a run's own notebook is compared by itself
+            return environment.notebook_hash(path)
     except (OSError, ValueError):
         return ""

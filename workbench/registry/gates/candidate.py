@@ -15,7 +15,8 @@ from workbench.registry.gates.structure import age_gate, ensemble_gate, schema_g
 from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import load
 from workbench.registry.versions import ModelVersion, champion_saw
-from workbench.tracking import store
+from workbench.tracking import context as contexts
+from workbench.tracking import inputs, store
 from workbench.tracking.models import TrainedModel, positive_scores
 
 if TYPE_CHECKING:
@@ -105,22 +106,30 @@ def _other_gates(
     def answer(rows: pd.DataFrame) -> Any:
         return positive_scores(candidate, rows)
 
-    inputs, before = (
+    asked_for, before = (
         _signature(project, contenders[role]) if role in contenders else None
         for role in ("candidate", "champion")
     )
-    yield schema_gate(inputs, before, features)
+    yield schema_gate(asked_for, before, features)
     if (found := ensemble_gate(candidate)) is not None:
         yield found
     trained_until = contenders["candidate"].trained_until
     if config.max_data_age and trained_until and len(holdout):
         yield age_gate(trained_until, holdout[time].max().to_pydatetime(warn=False), config.max_data_age)
     if config.regression_cases:
-        yield regression_gate(read_cases(project.root / config.regression_cases, features), answer)
+        yield regression_gate(_declared_cases(project, config.regression_cases, features), answer)
     for check in config.behaviour:
         yield behaviour_gate(
             check, features, holdout[time], answer, rounds=config.bootstrap_rounds, seed=seed
         )
+
+
+def _declared_cases(project: Project, path: str, features: pd.DataFrame) -> pd.DataFrame:
+    """The project's regression cases, on record as a file that the run depends on."""
+    for file in inputs.files(project.root, [path]):
+        contexts.note_input(file.kind, file.name, file.identity, file.hint)
+    with contexts.accounted():
+        return read_cases(project.root / path, features)
 
 
 def _signature(project: Project, model: TrainedModel | ModelVersion) -> dict[str, str] | None:
