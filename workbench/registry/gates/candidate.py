@@ -126,9 +126,9 @@ def _other_gates(
 
 def _declared_cases(project: Project, path: str, features: pd.DataFrame) -> pd.DataFrame:
     """The project's regression cases, on record as a file that the run depends on."""
-    for file in inputs.files(project.root, [path]):
-        contexts.note_input(file.kind, file.name, file.identity, file.hint)
     with contexts.accounted():
+        for file in inputs.files(project.root, [path]):
+            contexts.note_input(file.kind, file.name, file.identity, file.hint)
         return read_cases(project.root / path, features)
 
 
