@@ -187,7 +187,7 @@ def test_memory_that_is_not_given_or_not_described_is_named(remembering: Project
 
 
 @pytest.mark.practice("M9")
-def test_other_helpers_than_it_was_registered_with_are_said_and_the_cases_decide(
+def test_other_helpers_than_it_was_registered_with_are_said(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     small.register(small.start(project))
