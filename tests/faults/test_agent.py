@@ -555,7 +555,7 @@ def test_connections_that_say_nothing_or_nonsense_do_not_matter(place: Path, fol
             connections[-1].sendall(noise)
         started = time.monotonic()
         with Kernel(folder) as kernel:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
             assert kernel.warm
             assert kernel.agent == pid
             assert before.run("print(6 * 7)") == "42"

@@ -82,7 +82,7 @@ def test_a_cell_over_its_time_is_interrupted(folder: Path, kernel: str) -> None:
     assert done.ending.reason == "timed_out"
     assert done.ending.message.startswith("took too long in cell 2 (a cell may take 0.5 s): ")
     assert "KeyboardInterrupt" in done.ending.traceback
-    assert done.usage.seconds < 5
+    assert done.usage.seconds < 30
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_cell_that_does_not_answer_is_killed(folder: Path, kernel: str, code: 
     done = execute(folder, [code, "1"], kernel=kernel, cell_seconds=0.5, grace_seconds=0.5)
     assert done.ending.reason == "timed_out"
     assert "did not answer the interrupt and was killed" in done.ending.message
-    assert done.usage.seconds < 5
+    assert done.usage.seconds < 30
 
 
 def test_a_cell_that_swallows_the_interrupt_ends_it_all_the_same(folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_cancelling_interrupts(folder: Path, kernel: str) -> None:
     execution = prepare(folder, [code, "1"], kernel=kernel, listener=Cancelling())
     done = execution.run()
     assert (done.ending.reason, done.ending.message) == ("interrupted", "interrupted in cell 2")
-    assert done.usage.seconds < 10
+    assert done.usage.seconds < 30
 
 
 def test_cancelled_before_it_began_it_runs_nothing(folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_memory_is_limited(folder: Path, kernel: str, code: str) -> None:
     done = execute(folder, ["1", code, "1"], kernel=kernel, memory_bytes=500 * _MB)
     assert done.ending.reason == "out_of_memory"
     assert re.match(r"used [\d.]+ [MG]B of memory in cell 3 \(it may use 500 MB\): ", done.ending.message)
-    assert done.usage.seconds < 10
+    assert done.usage.seconds < 30
     assert done.usage.peak_memory_bytes < 1500 * _MB
 
 
