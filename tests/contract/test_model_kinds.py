@@ -21,8 +21,8 @@ from workbench.project import Project
 from workbench.registry import loading, versions
 from workbench.registry.cases import record_cases
 from workbench.registry.gates.costs import one_row_latency
-from workbench.serving.models import FeatureBuilder, LoadedModel
-from workbench.serving.request import RequestSchema
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.serving.protocol.request import RequestSchema
 from workbench.tracking.models import TrainedModel, log_model, positive_scores
 
 

@@ -14,11 +14,11 @@
 :func:`labelled`              the ground truth that has come in, joined to a read log
 ============================  ====================================================================
 
-The server's parts: :mod:`~workbench.serving.app` (HTTP), :mod:`~workbench.serving.request` (what is
-accepted), :mod:`~workbench.serving.answer` (from request to logged answer),
-:mod:`~workbench.serving.models` (loaded versions and what they look up),
-:mod:`~workbench.serving.follow` (the registry's aliases), :mod:`~workbench.serving.shadow`,
-:mod:`~workbench.serving.log`, :mod:`~workbench.serving.truth`, :mod:`~workbench.serving.process`.
+Its rooms: :mod:`~workbench.serving.http` (the application and its guards),
+:mod:`~workbench.serving.protocol` (what is accepted, and how it is written),
+:mod:`~workbench.serving.models` (loaded versions and who answers now),
+:mod:`~workbench.serving.answering` (from request to logged answer),
+:mod:`~workbench.serving.log` (what was answered), and beside them what starts, finds and asks a server.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from workbench.registry.cases import features, inputs
 
 try:
     from workbench.serving.client import Server
-    from workbench.serving.health import Health
-    from workbench.serving.log import PredictionLog
+    from workbench.serving.http.health import Health
+    from workbench.serving.log.writer import PredictionLog
     from workbench.serving.replay import Progress, ReplayResult, replay
     from workbench.serving.server import attach, serve_forever, start
     from workbench.serving.smoke import request_latencies, smoke_test

@@ -12,8 +12,8 @@ import msgspec
 
 from workbench.errors import ServingError
 from workbench.serving.child import Child
-from workbench.serving.health import Health
-from workbench.serving.log import PredictionLog
+from workbench.serving.http.health import Health
+from workbench.serving.log.writer import PredictionLog
 from workbench.serving.payload import ROWS_A_REQUEST, cells, encode_truth, requests_for
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from workbench.project import Project, open_project
 from workbench.serving.settings import Settings, log_name
 
 if TYPE_CHECKING:
-    from workbench.serving.app import Service
+    from workbench.serving.http.app import Service
 
 __all__ = ["Ready", "log_to_stderr", "main", "serve"]
 
@@ -88,8 +88,8 @@ def serve(project: Project, settings: Settings, tell: Callable[[Ready], None]) -
     WorkbenchError
         When the models, the log or the address cannot be had.
     """
-    from workbench.serving.app import make_app
-    from workbench.serving.listener import bind, listen, url_of
+    from workbench.serving.http.app import make_app
+    from workbench.serving.http.listener import bind, listen, url_of
 
     with bind(settings.host, settings.port) as listening:
         service = _service(project, settings)
@@ -105,10 +105,10 @@ def serve(project: Project, settings: Settings, tell: Callable[[Ready], None]) -
 
 
 def _service(project: Project, settings: Settings) -> Service:
-    from workbench.serving.app import Service
-    from workbench.serving.follow import Follower
-    from workbench.serving.log import LogWriter
-    from workbench.serving.models import Models, Pinned
+    from workbench.serving.http.app import Service
+    from workbench.serving.log.writer import LogWriter
+    from workbench.serving.models.follow import Follower
+    from workbench.serving.models.loaded import Models, Pinned
     from workbench.store.clock import SystemClock
     from workbench.store.database import open_database
     from workbench.tracking.environment import code_version

@@ -15,7 +15,7 @@ from workbench.project import Project
 from workbench.serving import settings as told
 from workbench.serving.child import launch
 from workbench.serving.client import Server
-from workbench.serving.log import PredictionLog
+from workbench.serving.log.writer import PredictionLog
 from workbench.serving.process import Ready, log_to_stderr, serve
 
 __all__ = ["DatasetLike", "attach", "serve_forever", "start"]

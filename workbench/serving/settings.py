@@ -18,7 +18,7 @@ __all__ = [
     "log_name",
 ]
 
-REGISTRY = "workbench.serving.registered:RegisteredModels"
+REGISTRY = "workbench.serving.models.registered:RegisteredModels"
 LIVE_LOG = "predictions/live"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOG_NAME_LENGTH = 200

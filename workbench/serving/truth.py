@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import ServingError
 from workbench.project import Project
-from workbench.serving.request import TruthRow
+from workbench.serving.protocol.request import TruthRow
 from workbench.store.clock import Clock
 from workbench.store.database import Database, open_database
 from workbench.store.tables import ground_truth
@@ -60,7 +60,7 @@ def labelled(
     log_name : str
         ``Server.log_name``, or :func:`workbench.serving.settings.log_name` of the log's folder.
     frame : DataFrame
-        As :meth:`PredictionLog.read <workbench.serving.log.PredictionLog.read>` returns it.
+        As :meth:`PredictionLog.read <workbench.serving.log.writer.PredictionLog.read>` returns it.
     known_by : datetime, optional
         Only what was known by then; an aware time.
 

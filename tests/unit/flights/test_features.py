@@ -12,7 +12,7 @@ import pytest
 from flights.features import FEATURES, MEMORY, REQUEST, build, memory_status
 from flights.leakage import KNOWN_AT
 from workbench.data.features import PointInTimeTable, catalogue
-from workbench.serving.request import RequestSchema
+from workbench.serving.protocol.request import RequestSchema
 
 from .conftest import Slice
 

@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from workbench.errors import RegistryError
-from workbench.serving.models import FeatureBuilder, LoadedModel
-from workbench.serving.request import RequestSchema
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.serving.protocol.request import RequestSchema
 
 DOES_NOT_LOAD, RAISES, HANGS = 66, 77, 88
 REQUEST = RequestSchema({"colour": "category", "size": "number", "ordered": "time"})

@@ -18,7 +18,7 @@ from workbench.errors import ConfigError, DatasetNotFound, ServingError
 from workbench.project import Project, open_project
 from workbench.registry.promotion import promote, rollback
 from workbench.serving import start
-from workbench.serving.registered import RegisteredModels, feature_builder
+from workbench.serving.models.registered import RegisteredModels, feature_builder
 from workbench.serving.settings import MemoryVersion, Settings
 from workbench.tracking import reports
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.serving import tiny_helpers as tiny
 from workbench.errors import RegistryError
-from workbench.serving.follow import Follower
-from workbench.serving.models import FeatureBuilder, LoadedModel
+from workbench.serving.models.follow import Follower
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 
 
 @dataclass

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from workbench.serving.request import Refused, RequestSchema, decode_invocation, decode_truth
+from workbench.serving.protocol.request import Refused, RequestSchema, decode_invocation, decode_truth
 
 SCHEMA = RequestSchema({"colour": "category", "size": "number", "ordered": "time"})
 ROW = {"colour": "red", "size": 1, "ordered": "2013-08-01T10:00:00Z"}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from workbench.serving.lane import Lane
-from workbench.serving.request import Refused
+from workbench.serving.answering.lane import Lane
+from workbench.serving.protocol.request import Refused
 
 
 def each(tasks: list[Callable[[], object]]) -> list[object]:

@@ -10,9 +10,9 @@ from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import ConfigError, ServingError
 from workbench.project import Project
 from workbench.registry import cases as recorded
-from workbench.serving.health import Memory
-from workbench.serving.models import FeatureBuilder, LoadedModel
-from workbench.serving.request import RequestSchema
+from workbench.serving.http.health import Memory
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.serving.protocol.request import RequestSchema
 from workbench.serving.settings import MemoryVersion, Settings
 from workbench.tracking import reports
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class RegisteredModels:
-    """A :class:`~workbench.serving.models.ModelSource` on the registry and the ledger."""
+    """A :class:`~workbench.serving.models.loaded.ModelSource` on the registry and the ledger."""
 
     def __init__(self, project: Project, settings: Settings) -> None:
         self._project = project

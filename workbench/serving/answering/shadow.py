@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from threadpoolctl import threadpool_limits
 
-from workbench.serving.health import Counts
-from workbench.serving.log import Batch, LogWriter
-from workbench.serving.models import LoadedModel
+from workbench.serving.http.health import Counts
+from workbench.serving.log.writer import Batch, LogWriter
+from workbench.serving.models.loaded import LoadedModel
 
 __all__ = ["Shadows"]
 

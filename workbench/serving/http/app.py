@@ -4,7 +4,7 @@
 ``POST /invocations``    predict; MLflow's scoring protocol (``dataframe_split``, ``dataframe_records``)
 ``POST /truth``          ground truth for earlier predictions
 ``GET /ping``            200 while it can answer, 503 while it cannot
-``GET /health``          :class:`~workbench.serving.health.Health`
+``GET /health``          :class:`~workbench.serving.http.health.Health`
 ``GET /version``         the workbench, the model and its version
 =======================  =========================================================================
 
@@ -37,14 +37,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbench import __version__
 from workbench.errors import ServingError
 from workbench.serving import truth
-from workbench.serving.answer import Answers, Call
-from workbench.serving.health import Counts, Health, LogHealth
-from workbench.serving.lane import Lane
-from workbench.serving.log import LogFailed, LogWriter
-from workbench.serving.models import Models
-from workbench.serving.request import Refused, decode_truth
+from workbench.serving.answering.answers import Answers, Call
+from workbench.serving.answering.lane import Lane
+from workbench.serving.answering.shadow import Shadows
+from workbench.serving.http.health import Counts, Health, LogHealth
+from workbench.serving.log.writer import LogFailed, LogWriter
+from workbench.serving.models.loaded import Models
+from workbench.serving.protocol.request import Refused, decode_truth
 from workbench.serving.settings import LOOPBACK, Settings
-from workbench.serving.shadow import Shadows
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 

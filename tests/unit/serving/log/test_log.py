@@ -15,7 +15,7 @@ import pytest
 
 from workbench.errors import ServingError
 from workbench.serving import features, inputs
-from workbench.serving.log import Batch, LogFailed, LogWriter, PredictionLog
+from workbench.serving.log.writer import Batch, LogFailed, LogWriter, PredictionLog
 
 NOON = datetime(2013, 8, 1, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from workbench.serving.request import Refused
+from workbench.serving.protocol.request import Refused
 
 __all__ = ["Lane"]
 

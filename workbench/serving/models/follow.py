@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from workbench.registry.aliases import CHALLENGER, CHAMPION, is_shadow
-from workbench.serving.health import Problem
-from workbench.serving.models import FeatureBuilder, Lineup, LoadedModel, ModelSource
+from workbench.serving.http.health import Problem
+from workbench.serving.models.loaded import FeatureBuilder, Lineup, LoadedModel, ModelSource
 
 __all__ = ["Follower"]
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from workbench.serving.log import Batch, LogWriter, Role
-from workbench.serving.models import LoadedModel, Models
-from workbench.serving.request import Asked, Refused, decode_invocation
+from workbench.serving.answering.shadow import Shadows
+from workbench.serving.log.writer import Batch, LogWriter, Role
+from workbench.serving.models.loaded import LoadedModel, Models
+from workbench.serving.protocol.request import Asked, Refused, decode_invocation
 from workbench.serving.settings import Limits
-from workbench.serving.shadow import Shadows
 from workbench.store.clock import Clock
 
 if TYPE_CHECKING:

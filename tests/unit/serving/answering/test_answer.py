@@ -14,13 +14,13 @@ import pytest
 from tests.unit.serving import tiny_helpers as tiny
 from tests.unit.serving.tiny import NOW, rows
 from workbench.errors import ServingError
-from workbench.serving.answer import Answer, Answers, Call
-from workbench.serving.log import LogFailed, LogWriter, PredictionLog
-from workbench.serving.models import FeatureBuilder, Lineup, LoadedModel, Pinned
+from workbench.serving.answering.answers import Answer, Answers, Call
+from workbench.serving.answering.shadow import Shadows
+from workbench.serving.log.writer import LogFailed, LogWriter, PredictionLog
+from workbench.serving.models.loaded import FeatureBuilder, Lineup, LoadedModel, Pinned
 from workbench.serving.payload import cells, requests_for
-from workbench.serving.request import Refused
+from workbench.serving.protocol.request import Refused
 from workbench.serving.settings import Limits
-from workbench.serving.shadow import Shadows
 from workbench.store.clock import SimulatedClock
 
 BUILDER = FeatureBuilder(tiny.build)

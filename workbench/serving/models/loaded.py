@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.errors import ServingError
-from workbench.serving.health import Memory, Problem
-from workbench.serving.request import RequestSchema
+from workbench.serving.http.health import Memory, Problem
+from workbench.serving.protocol.request import RequestSchema
 from workbench.tracking.models import positive_scores
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Answering: from decoded requests, put together, to answers that are on disk."""

@@ -1,0 +1,1 @@
+"""HTTP: the application (ASGI), what guards it, and the server that carries it."""

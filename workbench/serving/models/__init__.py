@@ -1,0 +1,1 @@
+"""Models: loaded versions, what they look up, and who of them answers just now."""
