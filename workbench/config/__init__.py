@@ -19,15 +19,18 @@ from workbench.config.sections import (
     StoresConfig,
     TuneConfig,
 )
+from workbench.config.serving import CanaryConfig, KeyConfig, ServingConfig, TlsConfig
 
 __all__ = [
     "ApprovalsConfig",
     "BehaviourConfig",
+    "CanaryConfig",
     "Config",
     "ExecutionConfig",
     "FingerprintConfig",
     "FreshnessConfig",
     "GatesConfig",
+    "KeyConfig",
     "ModelConfig",
     "MonitoringConfig",
     "ObjectiveConfig",
@@ -35,8 +38,10 @@ __all__ = [
     "ProjectConfig",
     "RetentionConfig",
     "RetrainingConfig",
+    "ServingConfig",
     "SourceConfig",
     "StoresConfig",
+    "TlsConfig",
     "TuneConfig",
     "UtilityConfig",
     "duration",

@@ -27,9 +27,13 @@ from workbench.config.sections import (
     StoresConfig,
     TuneConfig,
 )
+from workbench.config.serving import ServingConfig
 from workbench.errors import ConfigError, UsageError
 
 __all__ = ["Config", "duration", "read_config", "size"]
+
+# What was given there may be a key or hold a password, so it is not shown.
+_HIDDEN = (["serving", "keys"], ["serving", "log"])
 
 
 class Config(Section):
@@ -42,6 +46,7 @@ class Config(Section):
     sources: dict[str, SourceConfig] = Field(default_factory=dict)
     gates: GatesConfig = GatesConfig()
     approvals: ApprovalsConfig = ApprovalsConfig()
+    serving: ServingConfig = ServingConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     execution: ExecutionConfig = ExecutionConfig()
@@ -129,7 +134,7 @@ def _explain(path: Path, text: str, problem: Any) -> str:
         expected = "no such key; remove it or correct its name"
     elif problem["type"] == "missing":
         expected = "this key is required"
-    given = problem.get("input")
+    given = None if keys[:2] in _HIDDEN else problem.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{path}:{_line(text, keys)}: {'.'.join(keys)}: {expected}{shown}"
 
