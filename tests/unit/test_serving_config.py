@@ -94,7 +94,10 @@ def test_what_is_wrong_is_one_line_with_its_place(tmp_path: Path, text: str, exp
             '[serving.keys]\na = { role = "predict", key = "hunter2-hunter2" }',
             'by reference, as "secret:NAME"',
         ),
-        ('[serving.keys]\na = { role = "predict", value = "hunter2-hunter2" }', "no such key"),
+        (
+            '[serving.keys]\na = { role = "predict", key = "secret:A", value = "hunter2-hunter2" }',
+            "no such key",
+        ),
         ('[serving.keys]\na = "hunter2-hunter2"', "serving.keys.a: "),
         ('log = "mysql://me:hunter2-hunter2@logs/predictions"', "serving.log: a PostgreSQL database"),
     ],
