@@ -15,6 +15,7 @@ __all__ = [
     "Limits",
     "MemoryVersion",
     "Settings",
+    "Tls",
     "log_name",
 ]
 
@@ -32,21 +33,34 @@ class Limits:
     ----------
     body_bytes, body_seconds
         Size of a request's body, and the time in which it has to arrive.
+    head_bytes, head_seconds
+        The same for all that stands before the body.
     rows
         Rows of one request.
     waiting
-        Requests that may wait for the one predicting thread before the next is told to come back.
+        Requests that may be under way before the next is told to come back (429).
+    answer_seconds
+        How long an answer may take before the request is told that there is none (503).
+    connections
+        Connections of one worker; who opens more is told to come back (503). There are never more than the
+        process may have files open.
     shadow_rows
         Answered rows that may wait for the shadows before the next are not shadowed.
-    grace_seconds, drain_seconds
-        How long a graceful stop waits for requests under way, and then for the shadows of those answered.
+    linger_seconds, grace_seconds, drain_seconds
+        How long a graceful stop waits for the next request on open connections, for requests under way,
+        and then for the shadows of those answered.
     """
 
     body_bytes: int = 16 * 2**20
     body_seconds: float = 30.0
+    head_bytes: int = 64 * 2**10
+    head_seconds: float = 10.0
     rows: int = 10_000
-    waiting: int = 64
+    waiting: int = 512
+    answer_seconds: float = 30.0
+    connections: int = 4_096
     shadow_rows: int = 100_000
+    linger_seconds: float = 0.5
     grace_seconds: int = 10
     drain_seconds: float = 20.0
 
@@ -68,6 +82,14 @@ class MemoryVersion:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Absolute paths of a certificate and its private key."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """One server process.
 
@@ -85,6 +107,14 @@ class Settings:
         Started for a replay: requests carry the time at which they are asked.
     models
         Where models come from, as ``module:callable`` (called with project and settings).
+    workers
+        Processes that answer at one address.
+    tls
+        Files of a certificate (with those that lead to its authority) and its private key, PEM; none: HTTP.
+    worker
+        Which of several workers this process is, counted from 1; 0: the only one, or the one above them.
+    metrics_folder
+        Where several workers keep their counts, so that any of them answers for all; empty: in memory.
     """
 
     project: str
@@ -97,6 +127,10 @@ class Settings:
     simulated: bool = False
     models: str = REGISTRY
     limits: Limits = field(default_factory=Limits)
+    workers: int = 1
+    tls: Tls | None = None
+    worker: int = 0
+    metrics_folder: str = ""
 
     @property
     def pinned(self) -> bool:
