@@ -120,3 +120,10 @@ def test_columns_that_no_raw_row_has_are_told_with_the_nearest() -> None:
         ServingConfig(key=("carrier", "tail")).check_columns(known)
     with pytest.raises(UnknownName, match=r"\[serving\] canary.key"):
         ServingConfig.model_validate({"canary": {"share": 0.1, "key": "customer"}}).check_columns(known)
+
+
+def test_a_personal_column_may_not_be_a_feature() -> None:
+    config = ServingConfig(personal=("passenger",))
+    config.check_columns(("passenger", "age"), ("age", "passenger_count"))
+    with pytest.raises(ConfigError, match=r"personal names 'passenger', which is a feature"):
+        config.check_columns(("passenger", "age"), ("age", "passenger"))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from workbench.config.fields import NAME, REFERENCE, Section
-from workbench.errors import UnknownName
+from workbench.errors import ConfigError, UnknownName
 
 __all__ = ["CanaryConfig", "KeyConfig", "ServingConfig", "TlsConfig"]
 
@@ -104,18 +104,26 @@ class ServingConfig(Section):
             names[entry.key] = name
         return self
 
-    def check_columns(self, known: Collection[str]) -> None:
-        """Hold the columns that are named here against those of a raw row.
+    def check_columns(self, raw: Collection[str], features: Collection[str] = ()) -> None:
+        """Hold the columns that are named here against those of a raw row, and against the features.
 
-        A personal column whose name is misspelt would be logged as it is.
+        A personal column whose name is misspelt would be logged as it is, and so would one that is a feature.
 
         Raises
         ------
         UnknownName
-            With the nearest that exists.
+            For a column that no raw row has, with the nearest that exists.
+        ConfigError
+            For a feature that has a personal column's name.
         """
         canary = (self.canary.key,) if self.canary and self.canary.key else ()
         for setting, names in (("personal", self.personal), ("key", self.key), ("canary.key", canary)):
             for name in names:
-                if name not in known:
-                    raise UnknownName("raw column", name, known, where=f"[serving] {setting}")
+                if name not in raw:
+                    raise UnknownName("raw column", name, raw, where=f"[serving] {setting}")
+        for name in self.personal:
+            if name in features:
+                raise ConfigError(
+                    f"[serving] personal names {name!r}, which is a feature: the model would learn from it, and "
+                    "the log would show it; leave it out of the features"
+                )
