@@ -1,0 +1,64 @@
+"""JSON to typed structures, with every way of failing turned into one refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from workbench.serving.protocol.refused import Refused, shown
+
+__all__ = ["check_rows", "check_twice", "decode_json"]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+Decoded = TypeVar("Decoded")
+
+
+def decode_json(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
+    """The body as the decoder's type.
+
+    Of a key that is given twice the last counts, as in most parsers and in MLflow's. A byte order mark before
+    the text is passed over. NaN and Infinity are no JSON, and so are numbers beyond float64 here.
+
+    Raises
+    ------
+    Refused
+        With 400 and one line, whatever the body is.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise Refused(400, _one_line(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if body.startswith(_BYTE_ORDER_MARK):
+            return decode_json(decoder, body[len(_BYTE_ORDER_MARK) :])
+        raise Refused(400, f"the body is not JSON in UTF-8: {_one_line(error)}{_advice(body)}") from None
+    except RecursionError:
+        raise Refused(400, "the body is nested too deeply") from None
+
+
+def check_rows(rows: int, most_rows: int) -> None:
+    """Refuse a request without rows (400) or with too many (413)."""
+    if rows == 0:
+        raise Refused(400, "no rows to predict")
+    if rows > most_rows:
+        raise Refused(413, f"{rows} rows in one request; at most {most_rows} are taken")
+
+
+def check_twice(names: Sequence[str]) -> None:
+    """Refuse names of which one occurs twice."""
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise Refused(400, f"column {shown(twice)} is given twice")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def _advice(body: bytes) -> str:
+    if b"NaN" in body or b"Infinity" in body:
+        return " (JSON has no NaN and no Infinity; send null for a value that is missing)"
+    return ""

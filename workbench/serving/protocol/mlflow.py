@@ -1,0 +1,207 @@
+"""MLflow's scoring protocol: what ``/invocations`` takes and answers.
+
+``dataframe_split``, ``dataframe_records``, ``instances``, ``inputs`` and CSV, each with MLflow's own meaning
+(``mlflow/pyfunc/scoring_server`` and ``mlflow/utils/proto_json_utils.py``): fields that are not known are
+passed over, a record may leave out what another one has, rows without names have the signature's order, an
+index is not looked at.
+
+We differ where MLflow answers 200 for what is most likely a mistake. Refused here with 400:
+
+- a number as text (``"3"``), or text as a number; true and false in a column of numbers, unless it was learnt
+  or declared as one of booleans;
+- an unknown column, unless the project says ``"*": "ignore"``; a column that is given twice;
+- ``NaN``, ``Infinity`` and ``1e400`` in JSON: null says that a value is missing;
+- a row that is shorter than the header; times without a zone;
+- parameters that are nearly ours.
+
+A null in a category is missing here, where MLflow makes ``"None"`` of it in ``instances`` and ``inputs``; and
+``NA`` in a CSV column of categories is a text, where MLflow takes it as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from workbench.serving.protocol.asked import Asked
+from workbench.serving.protocol.cells import Cell
+from workbench.serving.protocol.content import ARROW, CSV, JSON, media_type
+from workbench.serving.protocol.decoding import check_rows, check_twice, decode_json
+from workbench.serving.protocol.params import read_params
+from workbench.serving.protocol.refused import Refused, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["decode", "decode_body", "encode"]
+
+_FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+Row = dict[str, Cell] | list[Cell] | Cell
+Tensors = list[Row] | dict[str, list[Cell] | Cell]
+
+
+class _Split(msgspec.Struct, forbid_unknown_fields=True):
+    columns: list[str]
+    data: list[list[Cell]]
+    index: Raw = Raw()
+
+
+class _Invocation(msgspec.Struct):
+    dataframe_split: _Split | UnsetType = UNSET
+    dataframe_records: list[dict[str, Cell]] | UnsetType = UNSET
+    instances: Tensors | UnsetType = UNSET
+    inputs: Tensors | UnsetType = UNSET
+    params: dict[str, Any] | None = None
+
+
+class _Answer(msgspec.Struct, omit_defaults=True):
+    predictions: Any
+    prediction_ids: list[str]
+    model_version: str
+    notes: Mapping[int, Sequence[str]] = {}
+
+
+_INVOCATION = msgspec.json.Decoder(_Invocation)
+_ENCODER = msgspec.json.Encoder()
+
+
+def decode(body: bytes, content_type: str, names: Sequence[str], most_rows: int) -> Asked:
+    """Decode a request by its content type: JSON, CSV, or an Arrow stream.
+
+    Parameters
+    ----------
+    body, content_type
+        As they came.
+    names : sequence of str
+        The schema's columns in order, for rows that come without names.
+    most_rows : int
+        More are refused with 413.
+
+    Raises
+    ------
+    Refused
+        With 400, 413 or 415 and one line; nothing else is raised, whatever the bytes are.
+    """
+    kind = JSON if content_type == JSON else media_type(content_type)
+    if kind == JSON:
+        return decode_body(body, names, most_rows)
+    if kind == CSV:
+        from workbench.serving.protocol import csv_text
+
+        return csv_text.decode(body, most_rows)
+    assert kind == ARROW
+    from workbench.serving.protocol import arrow
+
+    return arrow.decode(body, most_rows)
+
+
+def decode_body(body: bytes, names: Sequence[str], most_rows: int) -> Asked:
+    """Decode a request in JSON; arguments as for :func:`decode`."""
+    given = decode_json(_INVOCATION, body)
+    params = read_params(given.params)
+    split = given.dataframe_split
+    others = (given.dataframe_records, given.instances, given.inputs)
+    if split is not UNSET and others == (UNSET, UNSET, UNSET):
+        rows = len(split.data)
+        check_rows(rows, most_rows)
+        return Asked(_from_split(split), rows, *params)
+    sent = [name for name in _FORMATS if getattr(given, name) is not UNSET]
+    if len(sent) != 1:
+        raise Refused(400, f"send exactly one of {', '.join(_FORMATS)}; got {' and '.join(sent) or 'none'}")
+    table = getattr(given, sent[0])
+    columns = _from_tensors(table, names, sent[0], most_rows)
+    rows = len(table) if isinstance(table, list) else len(next(iter(columns.values()), ()))
+    check_rows(rows, most_rows)
+    return Asked(columns, rows, *params)
+
+
+def encode(
+    outputs: NDArray[np.float64],
+    prediction_ids: list[str],
+    version: int,
+    notes: Mapping[int, Sequence[str]] | None = None,
+) -> bytes:
+    """The answer as MLflow gives it, with what we add.
+
+    Parameters
+    ----------
+    outputs : ndarray of float64
+        Of shape (rows, classes) or (rows,): ``predictions`` is a list of lists or of numbers, as from a model
+        that was saved with ``pyfunc_predict_fn="predict_proba"``, or a regressor.
+    prediction_ids : list of str
+        One a row.
+    version : int
+        The model version that answered.
+    notes : mapping of int to texts
+        What was coerced or flagged, by row; left out of the answer when there are none.
+    """
+    return _ENCODER.encode(_Answer(outputs.tolist(), prediction_ids, str(version), notes or {}))
+
+
+def _from_split(split: _Split) -> dict[str, Sequence[Cell]]:
+    names, data = split.columns, split.data
+    width = len(names)
+    check_twice(names)
+    for number, row in enumerate(data):
+        if len(row) != width:
+            raise Refused(400, f"row {number} has {len(row)} cells for {width} columns")
+    return dict(zip(names, zip(*data, strict=True), strict=True)) if width else {}
+
+
+def _from_tensors(given: Any, names: Sequence[str], where: str, most_rows: int) -> dict[str, Sequence[Cell]]:
+    """The columns of rows by name, of rows without names, or of columns by name."""
+    if isinstance(given, dict):
+        return _from_columns(given, where)
+    check_rows(len(given), most_rows)
+    kinds = set(map(type, given))
+    if kinds == {dict}:
+        return _from_records(given, names)
+    if where == "dataframe_records" or (dict in kinds and len(kinds) > 1):
+        raise Refused(400, f"{where} has to be a list of rows that are all objects")
+    if kinds == {list}:
+        return _from_rows(given, names, where)
+    if list in kinds or len(names) != 1:
+        raise Refused(400, f"{where}: a row is an object, or a list of {len(names)} values")
+    return {names[0]: given}
+
+
+def _from_records(records: list[dict[str, Cell]], names: Sequence[str]) -> dict[str, Sequence[Cell]]:
+    first = records[0].keys()
+    if all(record.keys() == first for record in records):
+        return {name: [record[name] for record in records] for name in first}
+    # As in MLflow, what a record leaves out is missing if another one has it. But a name that is misspelt in
+    # one record must not pass as a column that was left out.
+    present: dict[str, None] = {}
+    for record in records:
+        present.update(dict.fromkeys(record))
+    for number, record in enumerate(records):
+        odd = [name for name in record if names and name not in names]
+        if odd:
+            raise Refused(
+                400, f"row {number} has the unknown column {shown(odd[0])}, which other rows have not"
+            )
+    return {name: [record.get(name) for record in records] for name in present}
+
+
+def _from_rows(rows: list[list[Cell]], names: Sequence[str], where: str) -> dict[str, Sequence[Cell]]:
+    for number, row in enumerate(rows):
+        if len(row) != len(names):
+            raise Refused(400, f"{where}: row {number} has {len(row)} cells for {len(names)} columns")
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if names else {}
+
+
+def _from_columns(columns: dict[str, Any], where: str) -> dict[str, Sequence[Cell]]:
+    scalars = [name for name, column in columns.items() if not isinstance(column, list)]
+    if scalars and len(scalars) == len(columns):
+        return {name: [cell] for name, cell in columns.items()}
+    if scalars:
+        raise Refused(400, f"{where}: column {shown(scalars[0])} is no list, others are")
+    rows = {len(column) for column in columns.values()}
+    if len(rows) > 1:
+        raise Refused(400, f"{where}: the columns have different lengths")
+    return columns
