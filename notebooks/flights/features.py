@@ -1,7 +1,11 @@
 """The model's input: what each feature means, and how raw rows become features.
 
-:func:`build` is the one way there, for training and for serving. It sees a flight as it is known two
+:func:`build_arrays` is the one way there, for training and for serving. It sees a flight as it is known two
 hours before departure, and looks everything with a memory up as of the moment of asking.
+
+It takes and gives plain arrays, for a million rows as for one, and has no pandas in it: a server calls it
+for each row. :func:`build` does the same with frames. A project needs ``build``; it may leave
+``build_arrays`` out, and then the server calls ``build``, which takes milliseconds a row.
 """
 
 from __future__ import annotations
@@ -12,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from flights.cleaning import typical_block_minutes
+from workbench.data.columns import Columns, columns_of, frame_of, moments_of
 from workbench.data.features import Feature, MemorySpec, PointInTimeTable
+from workbench.data.local_time import local_time
 
-__all__ = ["FEATURES", "MEMORY", "REQUEST", "build", "memory_keys", "memory_status"]
+__all__ = ["FEATURES", "MEMORY", "REQUEST", "build", "build_arrays", "memory_keys", "memory_status"]
 
 #: What a raw row has.
 REQUEST = {
@@ -115,8 +121,10 @@ FEATURES: tuple[Feature, ...] = (
     ),
 )
 
-
-_NUMBERS = tuple(feature.name for feature in FEATURES if feature.kind == "number")
+_NAMES = tuple(feature.name for feature in FEATURES)
+_SECOND, _MINUTE = np.timedelta64(1, "s"), np.timedelta64(1, "m")
+_DAY, _YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
+_A_MONDAY, _YEAR_0 = np.datetime64("1970-01-05"), np.datetime64("0000", "Y")
 
 
 def build(rows: pd.DataFrame, memory: Mapping[str, PointInTimeTable], asked_at: pd.Series) -> pd.DataFrame:
@@ -137,43 +145,56 @@ def build(rows: pd.DataFrame, memory: Mapping[str, PointInTimeTable], asked_at: 
         Exactly the columns of :data:`FEATURES` in their order, indexed like ``rows``: categories as
         text (``"missing"`` where there is none), numbers as float64 (NaN where nothing is known).
     """
-    moments = pd.DatetimeIndex(asked_at)
-    sched_dep, sched_arr = _utc(rows["sched_dep"]), _utc(rows["sched_arr"])
-    local = sched_dep.tz_convert("America/New_York")
-    distance = rows["distance"].to_numpy(dtype="float64", na_value=np.nan)
-    block = (sched_arr - sched_dep).total_seconds() / 60
+    built = build_arrays(columns_of(rows, REQUEST), memory, moments_of(asked_at))
+    return frame_of(built, FEATURES, rows.index)
+
+
+def build_arrays(rows: Columns, memory: Mapping[str, PointInTimeTable], asked_at: np.ndarray) -> Columns:
+    """The features of raw rows as plain arrays; see :mod:`workbench.data.columns`.
+
+    Parameters
+    ----------
+    rows : Columns
+        Those of :data:`REQUEST`.
+    memory : mapping of PointInTimeTable
+        One for each of :data:`MEMORY`.
+    asked_at : array of datetime64[us]
+        The moment of asking in UTC, row by row.
+
+    Returns
+    -------
+    Columns
+        Those of :data:`FEATURES` in their order; a category that is missing is ``"missing"``.
+    """
     keys = memory_keys(rows)
-    seen = {name: table.values_at(keys[name], moments) for name, table in memory.items()}
-    numbers = {
-        "departure_hour": local.hour + local.minute / 60,
-        "weekday": local.dayofweek,
-        "distance": distance,
-        "schedule_padding": block - typical_block_minutes(distance),
-        "aircraft_age": moments.year - seen["aircraft_memory"]["year_built"],
-        "aircraft_seats": seen["aircraft_memory"]["seats"],
+    seen = {name: table.values_at(keys[name], asked_at) for name, table in memory.items()}
+    departure_hour, weekday = _local_clock(rows["sched_dep"])
+    aircraft = seen["aircraft_memory"]
+    found = {
+        "carrier": _known(rows["carrier"]),
+        "origin": _known(rows["origin"]),
+        "departure_hour": departure_hour,
+        "weekday": weekday,
+        "distance": rows["distance"],
+        "schedule_padding": _block_minutes(rows) - typical_block_minutes(rows["distance"]),
+        "aircraft_age": _year(asked_at) - aircraft["year_built"],
+        "aircraft_seats": aircraft["seats"],
         **seen["weather_memory"],
-        **{f"carrier_{name}": found for name, found in seen["carrier_memory"].items()},
-        **{f"route_{name}": found for name, found in seen["route_memory"].items()},
+        **{f"carrier_{name}": values for name, values in seen["carrier_memory"].items()},
+        **{f"route_{name}": values for name, values in seen["route_memory"].items()},
     }
-    # One block of numbers: a frame of many single columns costs a server more than the lookups do.
-    block_of_numbers = np.column_stack([np.asarray(numbers[name], dtype="float64") for name in _NUMBERS])
-    frame = pd.DataFrame(block_of_numbers, columns=list(_NUMBERS), index=rows.index, copy=False)
-    for place, feature in enumerate(FEATURES):
-        if feature.kind == "category":
-            frame.insert(place, feature.name, _category(rows[feature.name]))
-    return frame
+    return {name: found[name] for name in _NAMES}
 
 
-def memory_keys(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+def memory_keys(rows: Columns) -> dict[str, np.ndarray]:
     """By which key each memory is looked up for raw rows; a key with a part missing finds nothing."""
-    origin, dest = np.asarray(rows["origin"], dtype=object), np.asarray(rows["dest"], dtype=object)
+    ends = zip(rows["origin"].tolist(), rows["dest"].tolist(), strict=True)
+    routes = [None if start is None or end is None else f"{start}-{end}" for start, end in ends]
     return {
-        "weather_memory": origin,
-        "carrier_memory": np.asarray(rows["carrier"], dtype=object),
-        "route_memory": np.array(
-            [f"{start}-{end}" for start, end in zip(origin, dest, strict=True)], dtype=object
-        ),
-        "aircraft_memory": np.asarray(rows["tailnum"], dtype=object),
+        "weather_memory": rows["origin"],
+        "carrier_memory": rows["carrier"],
+        "route_memory": np.array(routes, dtype=object),
+        "aircraft_memory": rows["tailnum"],
     }
 
 
@@ -181,16 +202,27 @@ def memory_status(
     rows: pd.DataFrame, memory: Mapping[str, PointInTimeTable], asked_at: pd.Series
 ) -> pd.DataFrame:
     """How each lookup goes, row by row: ``"ok"``, ``"missing"`` or ``"stale"``, a column for each memory."""
-    keys, moments = memory_keys(rows), pd.DatetimeIndex(asked_at)
+    keys, moments = memory_keys(columns_of(rows, REQUEST)), moments_of(asked_at)
     told = {name: table.status(keys[name], moments) for name, table in memory.items()}
     return pd.DataFrame(told).set_axis(rows.index)
 
 
-def _utc(times: pd.Series) -> pd.DatetimeIndex:
-    if isinstance(times.dtype, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(times)
-    return pd.DatetimeIndex(pd.to_datetime(times, utc=True, format="ISO8601"))
+def _local_clock(sched_dep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The scheduled hour in New York with its minutes as a fraction, and the day of the week."""
+    local = local_time(sched_dep, "America/New_York").astype("datetime64[m]")
+    day = local.astype("datetime64[D]")
+    # Divided by a span of time, so that a missing one becomes NaN.
+    minute = (local - day) / _MINUTE
+    return minute // 60 + minute % 60 / 60, (day - _A_MONDAY) / _DAY % 7
 
 
-def _category(values: pd.Series) -> pd.Series:
-    return values.astype("str").fillna("missing") if values.hasnans else values.astype("str")
+def _block_minutes(rows: Columns) -> np.ndarray:
+    return (rows["sched_arr"] - rows["sched_dep"]) / _SECOND / 60
+
+
+def _year(moments: np.ndarray) -> np.ndarray:
+    return (moments.astype("datetime64[Y]") - _YEAR_0) / _YEAR
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return np.array(["missing" if value is None else value for value in values.tolist()], dtype=object)

@@ -4,6 +4,17 @@ A feature with a memory (the weather, how late a carrier was lately) is kept as 
 a key, the moment from which a row was known, and values. Training looks it up as of the moment of
 asking, and the server looks the very same table up for a raw row, so neither can see what was not
 known yet, and both see the same.
+
+A project's ``build(rows, memory, asked_at)`` makes a frame of features out of a frame of raw rows. Beside it,
+in the same module, a project may have ``build_arrays``, which does the same on plain arrays
+(:mod:`workbench.data.columns`) and of which ``build`` is then a thin wrapper::
+
+    def build(rows, memory, asked_at):
+        built = build_arrays(columns_of(rows, REQUEST), memory, moments_of(asked_at))
+        return frame_of(built, FEATURES, rows.index)
+
+A server calls ``build_arrays`` where there is one. A row then takes microseconds, where pandas takes
+milliseconds.
 """
 
 from __future__ import annotations
@@ -19,8 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from workbench.data.lookup import MomentIndex
+
     Keys = pd.Series[Any] | NDArray[Any]
-    Moments = pd.Series[Any] | pd.DatetimeIndex
+    Moments = pd.Series[Any] | pd.DatetimeIndex | NDArray[np.datetime64]
 
 __all__ = ["Feature", "MemorySpec", "PointInTimeTable", "catalogue", "open_memory"]
 
@@ -84,11 +97,10 @@ class PointInTimeTable:
     values: tuple[str, ...]
     max_age: pd.Timedelta | None
     _frame: pd.DataFrame = field(repr=False)
-    _columns: dict[str, NDArray[Any]] = field(repr=False)
-    _codes: dict[Any, int] = field(repr=False)
-    _moments: NDArray[np.int64] = field(repr=False)
-    _rows: NDArray[np.int64] = field(repr=False)
-    _since: NDArray[np.int64] = field(repr=False)
+    _index: MomentIndex = field(repr=False)
+    _number_names: tuple[str, ...] = field(repr=False)
+    _numbers: NDArray[np.float64] = field(repr=False)
+    _others: dict[str, NDArray[Any]] = field(repr=False)
 
     @classmethod
     def from_frame(
@@ -111,22 +123,23 @@ class PointInTimeTable:
         import numpy as np
         import pandas as pd
 
+        from workbench.data.lookup import MomentIndex, microseconds
+
         for column in (key, valid_from, *values):
             if column not in frame.columns:
                 raise DataError(f"memory {name!r} has no column {column!r}")
         kept = frame[[key, valid_from, *values]]
         if kept[[key, valid_from]].isna().any(axis=None):
             raise DataError(f"memory {name!r} has rows without {key!r} or {valid_from!r}")
-        since = _microseconds(f"memory {name!r}: {valid_from!r}", kept[valid_from])
+        since = microseconds(f"memory {name!r}: {valid_from!r}", kept[valid_from])
         codes, found = pd.factorize(np.asarray(kept[key], dtype=object), sort=True)
         order = np.lexsort((since, codes))
-        moments = np.unique(since)
-        # One sorted array for all keys: the key's code times the count of moments, plus the moment's rank.
-        ranks = np.searchsorted(moments, since[order], side="right")
-        rows = codes[order].astype(np.int64) * (len(moments) + 1) + ranks
-        if (np.diff(rows) == 0).any():
+        limit = None if max_age is None else max_age // pd.Timedelta(microseconds=1)
+        index = MomentIndex(name, found.tolist(), codes[order], since[order], limit)
+        if not index.unique:
             raise DataError(f"memory {name!r} has two rows of one {key!r} valid from the same moment")
         ordered = kept.iloc[order].reset_index(drop=True)
+        numbers = tuple(column for column in values if pd.api.types.is_numeric_dtype(ordered[column]))
         return cls(
             name=name,
             key=key,
@@ -134,11 +147,10 @@ class PointInTimeTable:
             values=tuple(values),
             max_age=max_age,
             _frame=ordered,
-            _columns={column: _values(ordered[column]) for column in values},
-            _codes={key: code for code, key in enumerate(found)},
-            _moments=moments,
-            _rows=rows,
-            _since=since[order],
+            _index=index,
+            _number_names=numbers,
+            _numbers=_block(ordered, numbers),
+            _others={column: _others(ordered[column]) for column in values if column not in numbers},
         )
 
     def __len__(self) -> int:
@@ -161,29 +173,37 @@ class PointInTimeTable:
         """
         import pandas as pd
 
-        return pd.DataFrame(self.values_at(keys, at), index=_index_of(keys), copy=False)
+        found = pd.DataFrame(self.values_at(keys, at), index=_index_of(keys), copy=False)
+        return found[list(self.values)]
 
     def values_at(self, keys: Keys, at: Moments) -> dict[str, NDArray[Any]]:
-        """What :meth:`lookup` finds, as plain arrays: for a server, which has no time for a frame."""
-        import numpy as np
+        """What :meth:`lookup` finds, as plain arrays: for a server, which has no time for a frame.
 
-        found, stale = self._locate(keys, at)
-        here = (found >= 0) & ~stale
-        rows = found[here]
-        columns: dict[str, NDArray[Any]] = {}
-        for name, column in self._columns.items():
-            taken = np.full(len(found), np.nan, dtype=column.dtype)
-            taken[here] = column[rows]
-            columns[name] = taken
-        return columns
+        Parameters
+        ----------
+        keys : Series or array
+        at : Series or index of datetime64 with time zone, or array of datetime64 in UTC
+
+        Returns
+        -------
+        dict of arrays
+            Numbers as float64 (NaN where missing), all else as objects (None where missing).
+        """
+        rows = self._index.find(keys, at)
+        found = dict(zip(self._number_names, self._numbers.take(rows, axis=1), strict=True))
+        for name, column in self._others.items():
+            found[name] = column.take(rows)
+        return found
 
     def status(self, keys: Keys, at: Moments) -> pd.Series[str]:
         """How each lookup goes: ``"ok"``, ``"missing"`` (nothing known by then) or ``"stale"`` (too old)."""
         import numpy as np
         import pandas as pd
 
-        found, stale = self._locate(keys, at)
-        told = np.where(found < 0, "missing", np.where(stale, "stale", "ok"))
+        from workbench.data.lookup import MISSING, STALE
+
+        rows = self._index.find(keys, at)
+        told = np.where(rows == MISSING, "missing", np.where(rows == STALE, "stale", "ok"))
         return pd.Series(told, index=_index_of(keys), name=self.name, dtype="str")
 
     def to_frame(self) -> pd.DataFrame:
@@ -191,29 +211,6 @@ class PointInTimeTable:
         frame = self._frame.copy()
         frame.attrs = {"name": self.name, "key": self.key, "max_age": self.max_age}
         return frame
-
-    def _locate(self, keys: Keys, at: Moments) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The row of each lookup (-1: there is none), and whether it is too old."""
-        import numpy as np
-        import pandas as pd
-
-        moments = _microseconds(f"lookup in {self.name!r}", at)
-        code_of = self._codes.get
-        codes = np.array([code_of(key, -1) for key in np.asarray(keys, dtype=object)], dtype=np.int64)
-        if codes.shape != moments.shape:
-            raise DataError(f"lookup in {self.name!r}: {len(codes)} keys for {len(moments)} moments")
-        span = len(self._moments) + 1
-        wanted = codes * span + np.searchsorted(self._moments, moments, side="right")
-        found = np.searchsorted(self._rows, wanted, side="right").astype(np.int64) - 1
-        # The row before may be another key's: then nothing was known of this key yet.
-        nothing = (codes < 0) | (found < 0)
-        nothing[~nothing] = self._rows[found[~nothing]] // span != codes[~nothing]
-        found[nothing] = -1
-        stale = np.zeros(len(found), dtype=bool)
-        if self.max_age is not None:
-            limit = self.max_age // pd.Timedelta(microseconds=1)
-            stale[~nothing] = moments[~nothing] - self._since[found[~nothing]] > limit
-        return found, stale
 
 
 def open_memory(
@@ -267,22 +264,26 @@ def catalogue(features: Iterable[Feature], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([about, described[seen.columns].reset_index(drop=True)], axis=1)
 
 
-def _microseconds(what: str, moments: Moments) -> NDArray[np.int64]:
-    import pandas as pd
+def _block(frame: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Numbers to take from, a row each: as float64, so that a missing one changes no type.
 
-    index = moments if isinstance(moments, pd.DatetimeIndex) else pd.DatetimeIndex(moments)
-    if index.tz is None:
-        raise DataError(f"{what}: these times have no time zone; give them in UTC")
-    return index.as_unit("us").asi8
+    Two columns of NaN stand at the end, for ``MISSING`` and ``STALE``.
+    """
+    import numpy as np
+
+    block = np.full((len(names), len(frame) + 2), np.nan)
+    for row, name in zip(block, names, strict=True):
+        row[:-2] = frame[name].to_numpy(dtype="float64", na_value=np.nan)
+    return block
 
 
-def _values(column: pd.Series[Any]) -> NDArray[Any]:
-    """A column to take values from: numbers as float64, so that a missing one changes no type."""
-    import pandas as pd
+def _others(column: pd.Series[Any]) -> NDArray[Any]:
+    """What is no number to take from, as objects; None where it is missing, and twice at the end."""
+    import numpy as np
 
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype="float64", na_value=float("nan"))
-    return column.to_numpy(dtype=object)
+    values = np.full(len(column) + 2, None, dtype=object)
+    values[:-2] = column.astype(object).where(column.notna(), None)
+    return values
 
 
 def _index_of(keys: Keys) -> pd.Index[Any] | None:

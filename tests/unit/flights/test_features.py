@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flights.features import FEATURES, MEMORY, REQUEST, build, memory_status
+from flights.features import FEATURES, MEMORY, REQUEST, build, build_arrays, memory_status
 from flights.leakage import KNOWN_AT
+from workbench.data.columns import Columns, columns_of, frame_of, moments_of
 from workbench.data.features import PointInTimeTable, catalogue
-from workbench.serving.protocol.request import RequestSchema
 
 from .conftest import Slice
 
@@ -25,6 +25,10 @@ def features_of(slice_: Slice, keys: list[str]) -> pd.DataFrame:
     cleaned = slice_.cleaned()
     rows = cleaned.set_index("flight_key").loc[keys]
     return build(rows, slice_.tables(), rows["asked_at"])
+
+
+def joined(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +102,41 @@ class TestTrainingAndServingSeeTheSame:
     def test_row_by_row_from_a_request_as_from_the_whole_table(
         self, cleaned: pd.DataFrame, tables: Tables, built: pd.DataFrame
     ) -> None:
-        schema = RequestSchema.declared(REQUEST, "flights.features:REQUEST")
         sample = cleaned.sample(60, random_state=0)
         answers = []
         for _, row in sample.iterrows():
             # What a client sends: JSON, with times as text and null for what is missing.
             sent = json.loads(pd.DataFrame([row[list(REQUEST)]]).to_json(orient="records", date_format="iso"))
-            raw = schema.frame({name: [value] for name, value in sent[0].items()})
-            answers.append(build(raw, tables, pd.Series([row["asked_at"]])))
-        served = pd.concat(answers).set_index(sample["flight_key"])
+            columns = columns_of(pd.DataFrame(sent), REQUEST)
+            answers.append(
+                build_arrays(columns, tables, np.array([row["asked_at"].tz_convert(None)], "M8[us]"))
+            )
+        served = frame_of(joined(answers), FEATURES, built.loc[sample["flight_key"]].index)
         pd.testing.assert_frame_equal(served, built.loc[sample["flight_key"]], check_exact=True)
+
+    @pytest.mark.practice("D3")
+    def test_a_few_rows_together_as_from_the_whole_table(
+        self, cleaned: pd.DataFrame, tables: Tables, built: pd.DataFrame
+    ) -> None:
+        columns, moments = columns_of(cleaned, REQUEST), moments_of(cleaned["asked_at"])
+        parts = [slice(start, start + 30) for start in range(0, len(cleaned), 30)]
+        answers = [
+            build_arrays({name: values[part] for name, values in columns.items()}, tables, moments[part])
+            for part in parts
+        ]
+        pd.testing.assert_frame_equal(
+            frame_of(joined(answers), FEATURES, built.index), built, check_exact=True
+        )
+
+    def test_plain_arrays_of_the_types_that_a_server_takes(
+        self, cleaned: pd.DataFrame, tables: Tables
+    ) -> None:
+        for rows in (cleaned.iloc[8000:8001], cleaned, cleaned.head(0)):
+            found = build_arrays(columns_of(rows, REQUEST), tables, moments_of(rows["asked_at"]))
+            assert list(found) == NAMES
+            assert {len(values) for values in found.values()} == {len(rows)}
+            kinds = {"number": "float64", "category": "object"}
+            assert [str(values.dtype) for values in found.values()] == [kinds[f.kind] for f in FEATURES]
 
     def test_in_another_order_and_with_an_index_of_its_own(
         self, cleaned: pd.DataFrame, tables: Tables, built: pd.DataFrame
@@ -157,6 +186,16 @@ class TestMissingAndStale:
         rows, asked_at = self.ask(cleaned, asked_at=pd.Timestamp("2013-02-28 20:00", tz="UTC"))
         status = memory_status(rows, tables, asked_at).iloc[0]
         assert status[["carrier_memory", "route_memory"]].tolist() == ["missing", "missing"]
+
+    def test_times_that_are_missing(self, cleaned: pd.DataFrame, tables: Tables) -> None:
+        rows, asked_at = self.ask(cleaned)
+        known = build(rows, tables, asked_at).iloc[0]
+        rows["sched_dep"] = rows["sched_dep"].where(rows["sched_dep"].isna())
+        found = build(rows, tables, asked_at).iloc[0]
+        lost = ["departure_hour", "weekday", "schedule_padding"]
+        assert known[lost].notna().all()
+        assert found[lost].isna().all()
+        pd.testing.assert_series_equal(found.drop(lost), known.drop(lost))
 
     def test_a_carrier_and_an_airport_that_nobody_knows(self, cleaned: pd.DataFrame, tables: Tables) -> None:
         rows, asked_at = self.ask(cleaned, carrier="ZZ", origin=None)
