@@ -1,0 +1,85 @@
+"""One batch of answers, as the prediction log takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from workbench.errors import ServingError
+
+__all__ = ["Batch", "Columns", "LogFailed", "Role", "Writer"]
+
+#: Who answered: the champion; the version that a share of the traffic is tried on; another version that
+#: was asked for by number; a shadow beside the champion.
+Role = Literal["champion", "canary", "challenger", "shadow"]
+
+#: Raw columns or features by name, all of equal length: numbers as float64 (NaN missing), categories as
+#: objects (str or None), times as datetime64[us] in UTC (NaT missing).
+Columns = dict[str, np.ndarray[Any, Any]]
+
+
+class LogFailed(ServingError):
+    """The prediction log cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Answers that one version gave together.
+
+    Attributes
+    ----------
+    asked_at : array of datetime64[us], one a row
+        In UTC.
+    outputs : array of float64
+        Of shape ``(rows, classes)``, or ``(rows,)`` for a regression.
+    classes : tuple of str
+        In the order of the columns of ``outputs``; empty for a regression.
+    datasets : mapping
+        Versions of the datasets that the model was trained from and of the memory datasets it looked up.
+    latency_ms : array of float32, one a row
+        From the request's arrival to its scores.
+    request_ids, user_groups : list of str
+        One a row; an empty text for no group.
+    notes : mapping
+        By the number of the row: what was coerced or flagged in it.
+    """
+
+    prediction_ids: list[str]
+    asked_at: np.ndarray[Any, Any]
+    inputs: Columns
+    features: Columns
+    outputs: np.ndarray[Any, Any]
+    classes: tuple[str, ...]
+    model: str
+    version: int
+    role: Role
+    code_version: str
+    run_id: str
+    datasets: Mapping[str, int]
+    latency_ms: np.ndarray[Any, Any]
+    request_ids: list[str]
+    user_groups: list[str]
+    notes: Mapping[int, tuple[str, ...]]
+
+
+class Writer(Protocol):
+    """The one writer of its part of a log. Not for threads that write at the same time."""
+
+    @property
+    def place(self) -> str:
+        """Where it writes to, for people."""
+
+    def append(self, batches: Sequence[Batch]) -> None:
+        """Write batches; all of them are durable on return.
+
+        Raises
+        ------
+        LogFailed
+            When they cannot be written; then none of them is, and the next call tries anew.
+        """
+
+    def close(self) -> None:
+        """End it. What was appended stays."""
