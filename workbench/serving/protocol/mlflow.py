@@ -196,12 +196,13 @@ def _from_rows(rows: list[list[Cell]], names: Sequence[str], where: str) -> dict
 
 
 def _from_columns(columns: dict[str, Any], where: str) -> dict[str, Sequence[Cell]]:
-    scalars = [name for name, column in columns.items() if not isinstance(column, list)]
-    if scalars and len(scalars) == len(columns):
-        return {name: [cell] for name, cell in columns.items()}
-    if scalars:
-        raise Refused(400, f"{where}: column {shown(scalars[0])} is no list, others are")
-    rows = {len(column) for column in columns.values()}
-    if len(rows) > 1:
+    lists = [column for column in columns.values() if isinstance(column, list)]
+    if len(lists) < len(columns):
+        # One value stands for all rows, as in MLflow; of values only there is one row.
+        rows = len(lists[0]) if lists else 1
+        columns = {
+            name: column if isinstance(column, list) else [column] * rows for name, column in columns.items()
+        }
+    if len(set(map(len, columns.values()))) > 1:
         raise Refused(400, f"{where}: the columns have different lengths")
     return columns
