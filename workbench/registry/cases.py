@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import DataError, RegistryError, UnknownName
-from workbench.tracking.models import positive_scores
+from workbench.tracking import models
+from workbench.tracking.flavors import adapted
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = [
     "FEATURE",
@@ -33,52 +35,73 @@ __all__ = [
 #: Before the names of raw request columns and of features, as in the prediction log.
 INPUT = "input."
 FEATURE = "feature."
-# Other processors and library builds differ in the last digits.
+# One number a row, and before the names of more than two classes the probability of each.
+_SCORE, _CLASS = "score", "score."
+# Other processors and library builds differ in the last digits; of a large number the leading ones count.
 _TOLERANCE = 1e-6
 
 
 def record_cases(
     frame: pd.DataFrame,
-    scores: Any,
+    outputs: Any,
     *,
     inputs: Sequence[str],
     features: Sequence[str],
+    classes: Sequence[Any] = (),
     asked_at: str = "asked_at",
     count: int = 20,
 ) -> pd.DataFrame:
     """Choose cases from the validated rows, evenly from the lowest score to the highest.
 
+    Of more than two classes, those for which the first is answered come first, and so on.
+
     Parameters
     ----------
     frame : DataFrame
         The holdout; it holds ``inputs``, ``features`` and ``asked_at``.
-    scores : array
-        What the candidate answered, one for each row.
+    outputs : array
+        What the candidate answered (:func:`~workbench.tracking.models.outputs`); of two classes, the scores
+        do as well.
     inputs, features : sequence of str
         Columns of a raw request, and of the model's input.
+    classes : sequence
+        The candidate's ``classes_``; needed when there are more than two.
 
     Returns
     -------
     DataFrame
-        ``asked_at``, ``score``, ``input.<name>`` and ``feature.<name>``.
+        ``asked_at``, ``score`` (:func:`~workbench.tracking.models.scores_of`), ``score.<class>`` for each
+        class if there are more than two, ``input.<name>`` and ``feature.<name>``.
     """
     import pandas as pd
 
     for column in (asked_at, *inputs, *features):
         if column not in frame.columns:
             raise UnknownName("column", column, map(str, frame.columns), where="the rows to record")
-    given = np.asarray(scores, dtype=float)
-    if given.shape != (len(frame),):
+    given = np.asarray(outputs, dtype=float)
+    if given.ndim not in (1, 2) or len(given) != len(frame):
         raise DataError(f"{given.size:,} scores for {len(frame):,} rows to record")
-    order = np.argsort(given, kind="stable")
+    scored = _scored(given, classes)
+    answered = given.argmax(axis=1) if len(scored) > 1 else np.zeros(len(given))
+    order = np.lexsort((scored[_SCORE], answered))
     chosen = (
         order[np.unique(np.linspace(0, len(order) - 1, count).round().astype(int))] if len(order) else order
     )
     rows = frame.iloc[chosen]
-    columns = {"asked_at": rows[asked_at], "score": given[chosen]}
+    columns = {"asked_at": rows[asked_at], **{name: values[chosen] for name, values in scored.items()}}
     columns |= {INPUT + name: rows[name] for name in inputs}
     columns |= {FEATURE + name: rows[name] for name in features}
     return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _scored(outputs: NDArray[np.float64], classes: Sequence[Any]) -> dict[str, NDArray[np.float64]]:
+    """The columns that say what was answered."""
+    found = {_SCORE: models.scores_of(outputs)}
+    if outputs.ndim == 2 and outputs.shape[1] != 2:
+        if len(classes) != outputs.shape[1]:
+            raise DataError(f"probabilities of {outputs.shape[1]} classes, and {len(classes)} classes named")
+        found |= {f"{_CLASS}{name}": outputs[:, place] for place, name in enumerate(classes)}
+    return found
 
 
 def inputs(cases: pd.DataFrame) -> pd.DataFrame:
@@ -95,6 +118,8 @@ def wrong_answers(
     estimator: Any, cases: pd.DataFrame, build: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 ) -> pd.DataFrame:
     """The cases that the estimator does not answer as recorded, with its ``answer``; empty when all agree.
+
+    Of more than two classes, the probability of each has to agree, and is told as ``answer.<class>``.
 
     Parameters
     ----------
@@ -114,9 +139,14 @@ def wrong_answers(
             said = f"no feature {missing[0]!r}" if missing else f"{len(built)} rows"
             raise DataError(f"the features function makes {said} of the {len(cases)} recorded requests")
         given = built[list(given.columns)].reset_index(drop=True)
-    answers = positive_scores(estimator, given)
-    agrees = (cases["score"] - answers).abs() <= _TOLERANCE
-    return cases.assign(answer=answers).loc[~agrees]
+    scored = _scored(models.outputs(estimator, given), getattr(adapted(estimator), "classes_", ()))
+    recorded = [name for name in cases.columns if name == _SCORE or str(name).startswith(_CLASS)]
+    agrees = np.full(len(cases), recorded == list(scored))
+    for name in recorded if agrees.any() else ():
+        score = cases[name].to_numpy()
+        agrees &= np.abs(score - scored[name]) <= _TOLERANCE * np.maximum(1, np.abs(score))
+    answers = {name.replace(_SCORE, "answer", 1): values for name, values in scored.items()}
+    return cases.assign(**answers).loc[~agrees]
 
 
 def write_cases(cases: pd.DataFrame) -> tuple[str, str]:

@@ -28,7 +28,8 @@ from workbench.registry.versions import ModelVersion
 from workbench.store.hashing import hash_folder
 from workbench.tracking import helpers, store
 from workbench.tracking.flavors import KINDS, described
-from workbench.tracking.flavors.description import read_description
+from workbench.tracking.flavors.description import PROBABILITIES, read_description
+from workbench.tracking.flavors.scikit import is_regressor
 from workbench.tracking.models import TrainedModel
 
 if TYPE_CHECKING:
@@ -264,7 +265,11 @@ def _build(model: ModelVersion | TrainedModel, folder: Path, project: Project) -
         raise UnsafeModel(f"lacks {name}, which the workbench writes for {kind.name}")
     found = kind.load(folder / file, description, project)
     if not hasattr(found, "predict_proba"):
-        raise UnsafeModel(f"is a {type(found).__name__}, which gives no probabilities")
+        said = f"is a {type(found).__name__}, which gives no probabilities"
+        if description.predict_fn == PROBABILITIES:
+            raise UnsafeModel(f"{said}, but a classifier was written")
+        if not is_regressor(found):
+            raise UnsafeModel(f"{said} and is no regressor")
     return found
 
 

@@ -23,7 +23,16 @@ from workbench.tracking.locked import requirements
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MODEL_URI", "TRUSTED_TYPES", "TrainedModel", "log_model", "positive_scores", "trusted_types"]
+__all__ = [
+    "MODEL_URI",
+    "TRUSTED_TYPES",
+    "TrainedModel",
+    "log_model",
+    "outputs",
+    "positive_scores",
+    "scores_of",
+    "trusted_types",
+]
 
 MODEL_URI = "models:/"
 # What any of them takes to load again, beside what its kind does.
@@ -72,15 +81,60 @@ class TrainedModel:
         return cls(**{**raw, "trained_until": datetime.fromisoformat(raw["trained_until"])})
 
 
+def outputs(estimator: Any, features: pd.DataFrame) -> NDArray[np.float64]:
+    """What a model answers, whatever kind of model it is.
+
+    Returns
+    -------
+    array of float64
+        Of a classifier its probabilities, shape (rows, classes), in the order of its ``classes_``; of a
+        regressor its predictions, shape (rows,).
+
+    Raises
+    ------
+    RegistryError
+        The model is of no kind that can be kept, is a classifier without probabilities, or answers more
+        than one question a row.
+    """
+    model = adapted(estimator)
+    classifies = hasattr(model, "predict_proba")
+    if not classifies and hasattr(model, "classes_"):
+        raise RegistryError(f"a {type(model).__name__} is a classifier that gives no probabilities")
+    answered = model.predict_proba(features) if classifies else model.predict(features)
+    # Several questions: scikit-learn's classifiers then give a list, and its regressors a column each.
+    found = None if isinstance(answered, list) else np.asarray(answered, dtype=float)
+    if found is not None and not classifies and found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found is None or found.ndim != (2 if classifies else 1):
+        raise RegistryError(f"a {type(model).__name__} that answers more than one question a row")
+    return found
+
+
+def scores_of(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number a row out of what :func:`outputs` gives.
+
+    That is the probability of the positive (the larger) class where there are two, that of the answered (the
+    most probable) class where there are more, and the prediction itself of a regressor.
+    """
+    if outputs.ndim == 1:
+        return outputs
+    found: NDArray[np.float64] = outputs[:, 1] if outputs.shape[1] == 2 else outputs.max(axis=1)
+    return found
+
+
 def positive_scores(estimator: Any, features: pd.DataFrame) -> NDArray[np.float64]:
     """Probability of the positive class, one for each row, whatever kind of model it is.
 
     Raises
     ------
     RegistryError
-        The model is of no kind that can be kept, or gives no probabilities.
+        The model is of no kind that can be kept, gives no probabilities, or not those of two classes.
     """
-    return np.asarray(adapted(estimator).predict_proba(features), dtype=float)[:, 1]
+    found = outputs(estimator, features)
+    if found.ndim != 2 or found.shape[1] != 2:
+        said = "is no classifier" if found.ndim != 2 else f"knows {found.shape[1]} classes"
+        raise RegistryError(f"a {type(estimator).__name__} {said}; a positive class takes two of them")
+    return found[:, 1]
 
 
 def log_model(

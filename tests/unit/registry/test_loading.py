@@ -11,22 +11,27 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
+import mlflow
 import numpy as np
 import pytest
 import skops.io
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
 
-from tests.unit.registry import small
+from tests.unit.registry import small, tasks
 from workbench.errors import RegistryError, UnsafeModel
 from workbench.project import Project
-from workbench.registry import loading
+from workbench.registry import loading, versions
+from workbench.registry.cases import record_cases
 from workbench.registry.versions import ModelVersion
 from workbench.store.hashing import hash_folder
 from workbench.tracking.flavors import scikit
-from workbench.tracking.models import positive_scores
+from workbench.tracking.models import log_model, outputs, positive_scores
 
 
 class Hostile:
@@ -194,9 +199,77 @@ def test_what_gives_no_probabilities_is_refused(
     version: ModelVersion, project: Project, folder: Path
 ) -> None:
     skops.io.dump(LinearRegression().fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
-    _refused(
-        _as_if_registered(version, folder), project, "is a LinearRegression, which gives no probabilities"
-    )
+    # A regressor may be kept, but not in the place of a classifier.
+    says = "is a LinearRegression, which gives no probabilities, but a classifier was written"
+    _refused(_as_if_registered(version, folder), project, says)
+    described = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(described.replace("predict_fn: predict_proba", "predict_fn: predict"))
+    for model in (LinearSVC(), KMeans(2, n_init=1)):
+        skops.io.dump(model.fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
+        says = f"is a {type(model).__name__}, which gives no probabilities and is no regressor"
+        _refused(_as_if_registered(version, folder), project, says)
+
+
+def test_another_function_to_call_is_refused(version: ModelVersion, project: Project, folder: Path) -> None:
+    described = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(described.replace("predict_fn: predict_proba", "predict_fn: __reduce__"))
+    _refused(_as_if_registered(version, folder), project, "python_function calls __reduce__")
+
+
+def test_an_older_version_loads_whose_mlmodel_says_that_it_predicts_classes(
+    version: ModelVersion, project: Project, folder: Path
+) -> None:
+    described = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(described.replace("predict_fn: predict_proba", "predict_fn: predict"))
+    old = _as_if_registered(version, folder)
+    assert loading.answers(old, project, loading.load(old, project)).wrong.empty
+
+
+class TestOtherTasks:
+    """Kept, registered, loaded and asked its recorded cases: not for two classes only."""
+
+    def registered(self, project: Project, model: Any, features: list[str]) -> ModelVersion:
+        frame = small.rows()
+        cases = record_cases(
+            frame,
+            outputs(model, frame[features]),
+            inputs=features,
+            features=features,
+            classes=getattr(model, "classes_", ()),
+        )
+        run = small.start(project)
+        trained = log_model(
+            project,
+            run.run_id,
+            "other",
+            model,
+            sample=frame[features],
+            metrics={},
+            trained_until=small.CUT_OFF,
+        )
+        made = versions.register(run, trained, small.validation(), cases)
+        assert made is not None
+        return made
+
+    @pytest.mark.parametrize("task", ["regression", "three classes"])
+    def test_it_loads_and_answers_to_the_last_bit(self, project: Project, task: str) -> None:
+        regression = task == "regression"
+        model = tasks.regressor() if regression else tasks.three_classes()
+        features = small.FEATURES if regression else ["size", "age"]
+        version = self.registered(project, model, features)
+        rows = small.rows()[features]
+        loaded = loading.load(version, project)
+        expected = model.predict(rows) if regression else model.predict_proba(rows)
+        assert np.array_equal(outputs(loaded, rows), expected)
+        answered = loading.answers(version, project, loaded)
+        assert (answered.cases, len(answered.wrong)) == (20, 0)
+        # MLflow's own API, and so its server, answers the same.
+        mlflow.set_tracking_uri(project.tracking_uri)
+        assert np.array_equal(mlflow.pyfunc.load_model(version.uri).predict(rows), expected)
+        other = (tasks.regressor if regression else tasks.three_classes).__wrapped__()
+        other = other.set_params(**({"boosting__max_iter": 2} if regression else {"max_depth": 2}))
+        target = 1000 + 500 * rows["size"] if regression else small.rows()["colour"]
+        assert len(loading.answers(version, project, other.fit(rows, target)).wrong) > 10
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "MLmodel"])

@@ -13,16 +13,17 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
 
-from tests.unit.registry import small
+from tests.unit.registry import small, tasks
 from workbench.errors import RegistryError, UnsafeModel
 from workbench.project import Project
 from workbench.store.hashing import hash_folder
 from workbench.tracking import store
-from workbench.tracking.models import TrainedModel, log_model, positive_scores
+from workbench.tracking.models import TrainedModel, log_model, outputs, positive_scores, scores_of
 
 
 def _doubled(values: pd.DataFrame) -> pd.DataFrame:
@@ -59,6 +60,59 @@ def test_it_loads_with_mlflows_own_api(project: Project) -> None:
     mlflow.set_tracking_uri(project.tracking_uri)
     found = positive_scores(mlflow.sklearn.load_model(trained.uri), small.rows()[small.FEATURES])
     assert np.array_equal(found, positive_scores(small.estimator(), small.rows()[small.FEATURES]))
+
+
+def test_mlflows_server_would_answer_the_probabilities_that_ours_answers(project: Project) -> None:
+    trained = small.train(small.start(project))
+    mlflow.set_tracking_uri(project.tracking_uri)
+    loaded = mlflow.pyfunc.load_model(trained.uri)
+    rows = small.rows()[small.FEATURES]
+    assert np.array_equal(loaded.predict(rows), small.estimator().predict_proba(rows))
+    (answered,) = loaded.metadata.signature.outputs.inputs
+    assert (answered.type, answered.shape) == (np.dtype("float64"), (-1, 2))
+
+
+class TestOutputs:
+    """What a model answers, whatever its task."""
+
+    def test_probabilities_of_a_classifier(self) -> None:
+        rows = small.rows()[small.FEATURES]
+        found = outputs(small.estimator(), rows)
+        assert np.array_equal(found, small.estimator().predict_proba(rows))
+        assert np.array_equal(scores_of(found), found[:, 1])
+        assert np.array_equal(positive_scores(small.estimator(), rows), found[:, 1])
+
+    def test_of_many_classes_the_score_is_the_answered_ones(self) -> None:
+        rows = small.rows()[["size", "age"]]
+        model = tasks.three_classes()
+        found = outputs(model, rows)
+        assert found.shape == (600, 3)
+        place = [list(model.classes_).index(answer) for answer in model.predict(rows)]
+        assert np.array_equal(scores_of(found), found[np.arange(600), place])
+        with pytest.raises(RegistryError, match="RandomForestClassifier knows 3 classes"):
+            positive_scores(model, rows)
+
+    def test_numbers_of_a_regressor(self) -> None:
+        rows = small.rows()[small.FEATURES]
+        found = outputs(tasks.regressor(), rows)
+        assert np.array_equal(found, tasks.regressor().predict(rows))
+        assert scores_of(found) is found
+        with pytest.raises(RegistryError, match="Pipeline is no classifier"):
+            positive_scores(tasks.regressor(), rows)
+
+    def test_a_target_in_a_column_is_one_question_and_two_columns_are_two(self) -> None:
+        rows, target = small.rows()[["size"]], small.rows()[["size"]].assign(twice=small.rows()["size"] * 2)
+        one = LinearRegression().fit(rows, target[["twice"]])
+        assert np.allclose(outputs(one, rows), target["twice"])
+        classes = target > 0
+        for model in (LinearRegression().fit(rows, target), RandomForestClassifier(2).fit(rows, classes)):
+            with pytest.raises(RegistryError, match="answers more than one question a row"):
+                outputs(model, rows)
+
+    def test_a_classifier_without_probabilities_has_none(self) -> None:
+        model = LinearSVC().fit(small.rows()[["size"]], small.rows()["late"])
+        with pytest.raises(RegistryError, match="LinearSVC is a classifier that gives no probabilities"):
+            outputs(model, small.rows()[["size"]])
 
 
 def test_a_type_that_nobody_declared_harmless_is_named(project: Project) -> None:

@@ -55,5 +55,8 @@ def described(description: Description) -> Kind:
 
 
 def adapted(model: Any) -> Any:
-    """The model with ``predict_proba``, ``classes_`` and ``feature_names_in_``, as scikit-learn has them."""
+    """The model with ``predict_proba``, ``classes_`` and ``feature_names_in_``, as scikit-learn has them.
+
+    A regressor has ``predict`` instead of the first two.
+    """
     return model if hasattr(model, "predict_proba") else kind_of(model).adapt(model)

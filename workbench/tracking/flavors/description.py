@@ -11,9 +11,11 @@ from typing import Any
 
 from workbench.errors import UnsafeModel
 
-__all__ = ["Description", "check_keys", "plain_text", "read_description"]
+__all__ = ["PREDICT", "PROBABILITIES", "Description", "check_keys", "plain_text", "read_description"]
 
 FILE = "MLmodel"
+#: What MLflow's ``python_function`` may call.
+PREDICT, PROBABILITIES = "predict", "predict_proba"
 # One of a thousand columns has some 80 kB.
 _LARGEST = 2 * 2**20
 _DEEPEST = 20
@@ -29,6 +31,11 @@ class Description:
 
     flavors: dict[str, dict[str, Any]]
 
+    @property
+    def predict_fn(self) -> Any:
+        """What MLflow's ``python_function`` calls; of a classifier too it was ``predict`` once."""
+        return self.flavors.get("python_function", {}).get("predict_fn", PREDICT)
+
     def check_python_function(self, loader_module: str, file: str) -> None:
         """Refuse a ``python_function`` that names anything but ``loader_module`` and ``file``."""
         given = self.flavors.get("python_function", {})
@@ -36,6 +43,8 @@ class Description:
         if loader != loader_module:
             raise UnsafeModel(f"its MLmodel names the module {plain_text(loader)}, not {loader_module}")
         check_keys(given, _PYFUNC_KEYS, "python_function")
+        if self.predict_fn not in (PREDICT, PROBABILITIES):
+            raise UnsafeModel(f"its MLmodel's python_function calls {plain_text(given['predict_fn'])}")
         for key in ("data", "model_path"):
             if given.get(key) not in (None, file):
                 raise UnsafeModel(f"its MLmodel's python_function reads {plain_text(given[key])}, not {file}")

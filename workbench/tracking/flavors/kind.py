@@ -64,7 +64,7 @@ class Kind(Protocol):
         """Whether a fitted model is of this kind; imports nothing."""
 
     def adapt(self, model: Any) -> Any:
-        """The model with scikit-learn's ``predict_proba``."""
+        """The model with scikit-learn's ``predict_proba``; a regressor as it is."""
 
     def save(self, model: Any, keeping: Keeping) -> None:
         """Write the folder as MLflow does; raises ``RegistryError`` when that cannot be data."""

@@ -14,10 +14,10 @@ from typing import Any
 
 from workbench.errors import RegistryError, UnsafeModel
 from workbench.project import CONFIG_NAME, Project
-from workbench.tracking.flavors.description import Description, check_keys, plain_text
+from workbench.tracking.flavors.description import PREDICT, PROBABILITIES, Description, check_keys, plain_text
 from workbench.tracking.flavors.kind import Keeping
 
-__all__ = ["TRUSTED_TYPES", "Scikit", "trusted_types"]
+__all__ = ["TRUSTED_TYPES", "Scikit", "is_regressor", "trusted_types"]
 
 #: What scikit-learn's models need beyond what skops trusts by itself: data, or functions that check data.
 #: A crafted tree could still crash the process that asks it; what keeps that out is the hash of the files.
@@ -52,6 +52,16 @@ def trusted_types(project: Project) -> list[str]:
     return sorted({*TRUSTED_TYPES, *own})
 
 
+def is_regressor(model: Any) -> bool:
+    """Whether a model predicts numbers; of what is no model of scikit-learn's, False."""
+    from sklearn import base
+
+    try:
+        return hasattr(model, "predict") and bool(base.is_regressor(model))
+    except Exception:  # what a crafted file holds raises whatever it likes
+        return False
+
+
 class Scikit:
     """Estimators and pipelines, also of others, whose types are trusted."""
 
@@ -74,6 +84,8 @@ class Scikit:
         from mlflow.models import infer_signature
         from skops.io.exceptions import UntrustedTypesFoundException
 
+        # So that MLflow's own server answers what ours does.
+        answering = PROBABILITIES if hasattr(model, PROBABILITIES) else PREDICT
         try:
             mlflow.sklearn.save_model(
                 model,
@@ -81,7 +93,8 @@ class Scikit:
                 mlflow_model=keeping.mlflow_model,
                 serialization_format="skops",
                 skops_trusted_types=trusted_types(keeping.project),
-                signature=infer_signature(keeping.example, model.predict(keeping.example)),
+                signature=infer_signature(keeping.example, getattr(model, answering)(keeping.example)),
+                pyfunc_predict_fn=answering,
                 input_example=keeping.example,
                 pip_requirements=keeping.requirements,
             )
