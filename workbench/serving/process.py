@@ -1,8 +1,9 @@
 """The server's process: it says where it answers, follows its owner, and stops gracefully.
 
-``python -m workbench.serving`` reads its settings as one line of JSON from standard input, writes one
-line of JSON to standard output when it answers, and ends when its standard input does: its owner is
-gone, or wants it gone.
+``python -m workbench.serving`` reads its settings as one line of JSON from standard input, which is a
+socket, writes one line of JSON to standard output when it answers, and ends when its standard input does:
+its owner is gone, or wants it gone. With more than one worker in its settings it is the process above them
+(:mod:`workbench.serving.workers`); what that one starts gets open files with its settings.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import logging
 import os
 import select
 import signal
+import socket
+import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,15 +31,20 @@ from workbench.serving.settings import Settings, log_name
 
 if TYPE_CHECKING:
     from workbench.serving.http.app import Service
+    from workbench.serving.http.listener import Place
 
 __all__ = ["Ready", "log_to_stderr", "main", "serve"]
 
 _OWNER_SECONDS = 1.0
+_FILES = 2
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The line that a started server writes to its owner: where it answers, or why it does not."""
+    """The line that a started server writes to its owner: where it answers, or why it does not.
+
+    ``pid`` is the process to ask when it is to stop; ``workers`` are those below it, if there are any.
+    """
 
     pid: int
     url: str = ""
@@ -44,13 +52,14 @@ class Ready:
     log_name: str = ""
     example: str = ""
     error: str = ""
+    workers: tuple[int, ...] = ()
 
 
 def main() -> int:
     """Run as somebody's child; see the module's docstring."""
     log_to_stderr()
-    line = sys.stdin.buffer.readline()
-    if not line.strip():
+    line, files = _told()
+    if not line:
         print(
             "this is started by workbench.serving.start(); for a server by hand: workbench serve",
             file=sys.stderr,
@@ -67,11 +76,34 @@ def main() -> int:
 
     try:
         settings = msgspec.json.decode(line, type=Settings)
-        serve(open_project(settings.project), settings, tell)
+        if settings.worker:
+            serve(open_project(settings.project), settings, tell, files=files)
+        elif settings.workers > 1:
+            from workbench.serving.workers import supervise
+
+            supervise(settings, tell)
+        else:
+            serve(open_project(settings.project), settings, tell)
     except WorkbenchError as error:
         tell(Ready(os.getpid(), error=error.message))
         return error.exit_code
     return 0
+
+
+def _told() -> tuple[bytes, list[int]]:
+    """The line on standard input, and the open files with it; no line when it is not ours to read."""
+    line, files = b"", []
+    if stat.S_ISSOCK(os.fstat(0).st_mode):
+        with socket.socket(fileno=os.dup(0)) as owner:
+            while not line.endswith(b"\n"):
+                part, more, _, _ = socket.recv_fds(owner, 65536, _FILES)
+                files += more
+                if not part:
+                    return b"", []
+                line += part
+    for file in files:
+        os.set_inheritable(file, False)  # what a helper starts must not listen, too
+    return line, files
 
 
 def log_to_stderr() -> None:
@@ -80,8 +112,15 @@ def log_to_stderr() -> None:
     logging.getLogger("workbench").setLevel(logging.INFO)
 
 
-def serve(project: Project, settings: Settings, tell: Callable[[Ready], None]) -> None:
-    """Serve until a signal ends it; ``tell`` is called once it answers.
+def serve(
+    project: Project, settings: Settings, tell: Callable[[Ready], None], *, files: Sequence[int] = ()
+) -> None:
+    """Serve in this process until a signal ends it; ``tell`` is called once it answers.
+
+    Parameters
+    ----------
+    files : sequence of int
+        For one of several workers: the socket that it listens on, and the file of their shares.
 
     Raises
     ------
@@ -89,19 +128,28 @@ def serve(project: Project, settings: Settings, tell: Callable[[Ready], None]) -
         When the models, the log or the address cannot be had.
     """
     from workbench.serving.http.app import make_app
-    from workbench.serving.http.listener import bind, listen, url_of
+    from workbench.serving.http.listener import listen, url_of
 
-    with bind(settings.host, settings.port) as listening:
+    with _place(settings, files) as place:
         service = _service(project, settings)
         ready = Ready(
             pid=os.getpid(),
-            url=url_of(listening),
+            url=url_of(place.listening, tls=settings.tls is not None),
             log_folder=settings.log_folder,
             log_name=service.log_name,
             example=service.models.now.request.example(),
         )
-        grace = settings.limits.grace_seconds
-        listen(make_app(service), listening, lambda: tell(ready), grace_seconds=grace)
+        listen(make_app(service), place, lambda: tell(ready), limits=settings.limits, tls=settings.tls)
+
+
+def _place(settings: Settings, files: Sequence[int]) -> Place:
+    from workbench.serving.http.accepting import Shares
+    from workbench.serving.http.listener import Place, bind
+
+    if not files:
+        return Place(bind(settings.host, settings.port))
+    listening, shares = files
+    return Place(socket.socket(fileno=listening), Shares(shares), settings.worker - 1)
 
 
 def _service(project: Project, settings: Settings) -> Service:

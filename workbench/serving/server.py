@@ -15,13 +15,15 @@ from workbench.project import Project
 from workbench.serving import settings as told
 from workbench.serving.child import launch
 from workbench.serving.client import Server
+from workbench.serving.http.certificate import certificate_of
+from workbench.serving.http.keys import Keys, require
 from workbench.serving.log.writer import PredictionLog
-from workbench.serving.process import Ready, log_to_stderr, serve
+from workbench.serving.process import Ready, log_to_stderr
+from workbench.serving.workers import alive, supervise
 
 __all__ = ["DatasetLike", "attach", "serve_forever", "start"]
 
 _START_SECONDS = 60.0
-_WARNING = "\nwarning: whoever reaches this address may predict and send ground truth; there are no keys yet"
 
 
 class DatasetLike(Protocol):
@@ -44,6 +46,7 @@ def start(
     simulated: bool = False,
     models: str = told.REGISTRY,
     limits: told.Limits | None = None,
+    workers: int = 1,
     seconds: float = _START_SECONDS,
 ) -> Server:
     """Start a server of one's own: a child process that ends when we stop it, or when we end.
@@ -62,6 +65,8 @@ def start(
         Where models come from, ``module:callable``; by default the registry.
     limits : Limits, optional
         Bounds on requests and queues.
+    workers : int
+        Processes that answer at the one address; each loads the models.
     seconds : float
         How long it may take to be ready.
 
@@ -81,6 +86,7 @@ def start(
         simulated=simulated,
         models=models,
         limits=limits or (told.REPLAY_LIMITS if simulated else told.Limits()),
+        workers=workers,
     )
     child, ready = launch(wanted, seconds)
     return Server(ready.url, ready.pid, Path(ready.log_folder), ready.log_name, child)
@@ -95,31 +101,42 @@ def attach(project: Project) -> Server | None:
     running = _announced(place)
     if running is None:
         return None
+    if not alive(running.pid):
+        if _announced(place) == running:
+            place.unlink(missing_ok=True)
+        return None
     server = Server(running.url, running.pid, project.state / told.LIVE_LOG, "")
     try:
         health = server.health()
     except ServingError:
         health = None
-    if health is not None and health.pid == running.pid and health.project == str(project.root):
+    # Workers may have been replaced since the file was read.
+    known = {running.pid, *running.workers, *(now.workers if (now := _announced(place)) else ())}
+    if health is not None and health.pid in known and health.project == str(project.root):
         server.log, server.log_name = PredictionLog(Path(health.log.folder)), health.log.name
         return server
     server.stop()
-    if not _alive(running.pid) and _announced(place) == running:
-        place.unlink(missing_ok=True)
     return None
 
 
 def serve_forever(
-    project: Project, host: str = "127.0.0.1", port: int = 5010, *, models: str = told.REGISTRY
+    project: Project,
+    host: str = "",
+    port: int | None = None,
+    *,
+    workers: int | None = None,
+    models: str = told.REGISTRY,
 ) -> None:
     """Serve the project's champion until SIGTERM or Ctrl-C (``workbench serve``).
 
-    ``models`` is as for :func:`start`.
+    What is not given is as ``[serving]`` of the project says. ``models`` is as for :func:`start`.
 
     Raises
     ------
+    UsageError
+        When others than this machine could reach it, and there are no keys.
     ServingError
-        When one runs already, or the address cannot be had.
+        When one runs already, or the address cannot be had, or a worker cannot start.
     """
     running = attach(project)
     if running is not None:
@@ -128,23 +145,30 @@ def serve_forever(
                 f"a server of this project runs already at {running.url} (process {running.pid})"
             )
     log_to_stderr()
-    place = _announcement(project)
-
-    def tell(ready: Ready) -> None:
-        draft = place.with_suffix(f".{ready.pid}")
-        draft.write_bytes(msgspec.json.encode(_Running(ready.pid, ready.url)))
-        draft.replace(place)
-        print(_welcome(project, ready, host), flush=True)
-
+    config = project.config.serving
     settings = told.Settings(
         project=str(project.root),
         log_folder=str(project.state / told.LIVE_LOG),
-        host=host,
-        port=port,
+        host=host or config.host,
+        port=config.port if port is None else port,
         models=models,
+        workers=workers or config.workers,
+        tls=certificate_of(project),
     )
+    require(settings.host, Keys.open(project, settings.host))
+    place = _announcement(project)
+
+    def announce(ready: Ready) -> None:
+        draft = place.with_suffix(f".{ready.pid}")
+        draft.write_bytes(msgspec.json.encode(_Running(ready.pid, ready.url, ready.workers)))
+        draft.replace(place)
+
+    def tell(ready: Ready) -> None:
+        announce(ready)
+        print(_welcome(project, ready), flush=True)
+
     try:
-        serve(project, settings, tell)
+        supervise(settings, tell, changed=announce)
     finally:
         if (announced := _announced(place)) is not None and announced.pid == os.getpid():
             place.unlink(missing_ok=True)
@@ -153,10 +177,11 @@ def serve_forever(
 
 @dataclass(frozen=True)
 class _Running:
-    """The live server's state file, ``.workbench/server.json``."""
+    """The live server's state file, ``.workbench/server.json``: whom to stop, and those that answer."""
 
     pid: int
     url: str
+    workers: tuple[int, ...] = ()
 
 
 def _announcement(project: Project) -> Path:
@@ -170,13 +195,13 @@ def _announced(place: Path) -> _Running | None:
         return None
 
 
-def _welcome(project: Project, ready: Ready, host: str) -> str:
+def _welcome(project: Project, ready: Ready) -> str:
     model = project.model.name
+    who = f"{model} answers" if len(ready.workers) < 2 else f"{model}: {len(ready.workers)} workers answer"
     return (
-        f"{model} answers at {ready.url} (Ctrl-C stops it; predictions are logged in {ready.log_folder})\n"
+        f"{who} at {ready.url} (Ctrl-C stops it; predictions are logged in {ready.log_folder})\n"
         f"  curl {ready.url}/health\n"
-        f"  curl -H 'Content-Type: application/json' {ready.url}/invocations "
-        f"-d '{ready.example}'{_WARNING if host not in told.LOOPBACK else ''}"
+        f"  curl -H 'Content-Type: application/json' {ready.url}/invocations -d '{ready.example}'"
     )
 
 
@@ -184,13 +209,3 @@ def _memory_version(given: DatasetLike | tuple[str, int]) -> told.MemoryVersion:
     if isinstance(given, tuple):
         return told.MemoryVersion(*given)
     return told.MemoryVersion(given.uri, given.version)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
