@@ -9,7 +9,6 @@ its owner is gone, or wants it gone. With more than one worker in its settings i
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 import select
@@ -20,17 +19,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from workbench.errors import WorkbenchError
 from workbench.project import Project, open_project
-from workbench.serving.settings import Settings, log_name
+from workbench.serving.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.serving.http.app import Service
     from workbench.serving.http.listener import Place
 
 __all__ = ["Ready", "log_to_stderr", "main", "serve"]
@@ -129,9 +126,10 @@ def serve(
     """
     from workbench.serving.http.app import make_app
     from workbench.serving.http.listener import listen, url_of
+    from workbench.serving.parts import make_service
 
     with _place(settings, files) as place:
-        service = _service(project, settings)
+        service = make_service(project, settings)
         ready = Ready(
             pid=os.getpid(),
             url=url_of(place.listening, tls=settings.tls is not None),
@@ -150,38 +148,6 @@ def _place(settings: Settings, files: Sequence[int]) -> Place:
         return Place(bind(settings.host, settings.port))
     listening, shares = files
     return Place(socket.socket(fileno=listening), Shares(shares), settings.worker - 1)
-
-
-def _service(project: Project, settings: Settings) -> Service:
-    from workbench.serving.http.app import Service
-    from workbench.serving.log.writer import LogWriter
-    from workbench.serving.models.follow import Follower
-    from workbench.serving.models.loaded import Models, Pinned
-    from workbench.store.clock import SystemClock
-    from workbench.store.database import open_database
-    from workbench.tracking.environment import code_version
-
-    source = _resolve(project, settings.models)(project, settings)
-    pinned = settings.pinned
-    models: Models = Pinned.load(source, settings.champion, settings.shadows) if pinned else Follower(source)
-    folder = Path(settings.log_folder)
-    return Service(
-        settings,
-        models,
-        open_log=lambda purpose: LogWriter(folder, purpose),
-        log_name=log_name(project, folder),
-        database=open_database(project),
-        clock=SystemClock(),
-        project=str(project.root),
-        code_version=code_version(project.root),
-    )
-
-
-def _resolve(project: Project, reference: str) -> Any:
-    module, _, attribute = reference.partition(":")
-    if module.startswith("workbench."):
-        return getattr(importlib.import_module(module), attribute)
-    return project.resolve(reference)
 
 
 def _end_with_owner(owner: int) -> None:

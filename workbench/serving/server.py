@@ -17,7 +17,7 @@ from workbench.serving.child import launch
 from workbench.serving.client import Server
 from workbench.serving.http.certificate import certificate_of
 from workbench.serving.http.keys import Keys, require
-from workbench.serving.log.writer import PredictionLog
+from workbench.serving.log.read import PredictionLog
 from workbench.serving.process import Ready, log_to_stderr
 from workbench.serving.workers import alive, supervise
 

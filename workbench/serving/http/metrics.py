@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
 
-__all__ = ["Metrics", "Now", "Stage", "forget"]
+__all__ = ["CONTENT_TYPE", "Metrics", "Now", "Stage", "forget"]
 
+#: Of what :meth:`Metrics.render` gives.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Stage = Literal["features", "model", "commit"]
 
 _REQUEST_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -61,7 +63,6 @@ class Metrics:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._folder, self._look, self._seen = folder, look, Now()
         self._registry = registry = prometheus_client.CollectorRegistry()
-        self.content_type = prometheus_client.CONTENT_TYPE_LATEST
 
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"workbench_{name}", about, labels, registry=registry)
@@ -142,7 +143,7 @@ class Metrics:
             counter.inc(count - counted)
 
     def render(self) -> bytes:
-        """All of it, of all workers, as Prometheus reads it (``content_type``)."""
+        """All of it, of all workers, as Prometheus reads it (:data:`CONTENT_TYPE`)."""
         from prometheus_client import generate_latest
 
         self.refresh()
