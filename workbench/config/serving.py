@@ -124,6 +124,6 @@ class ServingConfig(Section):
         for name in self.personal:
             if name in features:
                 raise ConfigError(
-                    f"[serving] personal names {name!r}, which is a feature: the model would learn from it, and "
-                    "the log would show it; leave it out of the features"
+                    f"[serving] personal names {name!r}, which is a feature: the model would learn from it, "
+                    "and the log would show it; leave it out of the features"
                 )

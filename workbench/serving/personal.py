@@ -6,8 +6,8 @@ first needed and readable by its owner only. Whoever removes that file breaks th
 share a log need a copy of the same file.
 
 Raw inputs are concealed, and only in the log. Features are logged as the model got them, so a personal column
-may not be one: :meth:`~workbench.config.ServingConfig.check_columns` holds that by name, and what a feature is
-computed from is for the project's own ``build`` to answer for.
+may not be one: :meth:`~workbench.config.ServingConfig.check_columns` holds that by name, and what a feature
+is computed from is for the project's own ``build`` to answer for.
 """
 
 from __future__ import annotations

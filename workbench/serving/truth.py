@@ -1,29 +1,50 @@
-"""Ground truth: what turned out to be true (late, repeated, corrected), joined to predictions."""
+"""Ground truth: what turned out to be true (late, repeated, corrected), joined to predictions.
+
+It comes by prediction id or by business key, for one log; it is kept although nobody may know the prediction
+yet, since another worker's log may have it. Of several values for one prediction the one received last
+counts, however it came.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ServingError
 from workbench.project import Project
-from workbench.serving.protocol.request import TruthRow
+from workbench.registry.cases import INPUT
+from workbench.serving.business import BusinessKey
+from workbench.serving.protocol.truth import TruthRow
 from workbench.store.clock import Clock
 from workbench.store.database import Database, open_database
 from workbench.store.tables import ground_truth
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlalchemy import Connection
 
-__all__ = ["labelled", "record"]
+__all__ = ["insert", "labelled", "record"]
+
+_CHUNK = 10_000
+_NO_KEY = BusinessKey()
 
 
-def record(database: Database, log: str, rows: Sequence[TruthRow], clock: Clock) -> int:
+def record(
+    database: Database, log: str, rows: Sequence[TruthRow], clock: Clock, key: BusinessKey = _NO_KEY
+) -> int:
     """Keep ground truth for the predictions of a log; all of it, durably, or none.
+
+    Parameters
+    ----------
+    key : BusinessKey
+        The project's, for rows that come by it.
 
     Raises
     ------
+    Refused
+        A row's key is not the project's.
     ServingError
         When the workbench database cannot be written.
     """
@@ -31,23 +52,47 @@ def record(database: Database, log: str, rows: Sequence[TruthRow], clock: Clock)
 
     if not rows:
         return 0
-    received_at = clock.now()
-    values = [
-        {
-            "log": log,
-            "prediction_id": row.prediction_id,
-            "value": row.value,
-            "known_at": row.known_at,
-            "received_at": received_at,
-        }
-        for row in rows
-    ]
+    values = [_values(log, row, key) for row in rows]
     try:
         with database.write() as connection:
-            connection.execute(ground_truth.insert(), values)
+            return insert(connection, values, clock.now())
     except SQLAlchemyError as error:
         raise ServingError(f"the ground truth cannot be written: {str(error).splitlines()[0]}") from error
-    return len(rows)
+
+
+def insert(
+    connection: Connection,
+    values: Iterable[Mapping[str, Any]],
+    received_at: datetime,
+    on_progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write rows of the table within somebody's transaction; how many they were."""
+    statement, written = ground_truth.insert(), 0
+    for chunk in _chunks(values):
+        connection.execute(statement, [{**row, "received_at": received_at} for row in chunk])
+        written += len(chunk)
+        if on_progress is not None:
+            on_progress(written)
+    return written
+
+
+def _chunks(values: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    left = iter(values)
+    while chunk := list(islice(left, _CHUNK)):
+        yield chunk
+
+
+def _values(log: str, row: TruthRow, key: BusinessKey) -> dict[str, Any]:
+    is_label = isinstance(row.value, str)
+    return {
+        "log": log,
+        "prediction_id": row.prediction_id if row.key is None else "",
+        "business_key": None if row.key is None else key.text(row.key),
+        "value": None if is_label else row.value,
+        # PostgreSQL takes no zero byte in a text.
+        "label": str(row.value).replace("\0", "\ufffd") if is_label else None,
+        "known_at": row.known_at,
+    }
 
 
 def labelled(
@@ -60,35 +105,34 @@ def labelled(
     log_name : str
         ``Server.log_name``, or :func:`workbench.serving.settings.log_name` of the log's folder.
     frame : DataFrame
-        As :meth:`PredictionLog.read <workbench.serving.log.writer.PredictionLog.read>` returns it.
+        As it was read from the log. Ground truth that came by business key needs its ``input.<name>`` columns
+        of the key, and labels all predictions that share the key.
     known_by : datetime, optional
         Only what was known by then; an aware time.
 
     Returns
     -------
     DataFrame
-        ``frame`` with the columns ``truth`` (NaN while unknown) and ``known_at``. Of several values for one
-        prediction the one received last counts.
+        ``frame`` with the columns ``truth`` (a number; NaN while unknown, or where a class is named),
+        ``known_at`` and ``truth_label`` (a class's name; missing where none is known).
     """
+    import numpy as np
     import pandas as pd
-    from sqlalchemy import func, select
 
-    newest = select(func.max(ground_truth.c.id)).where(ground_truth.c.log == log_name)
-    if known_by is not None:
-        newest = newest.where(ground_truth.c.known_at <= known_by)
-    newest = newest.group_by(ground_truth.c.prediction_id)
-    columns = (ground_truth.c.prediction_id, ground_truth.c.value, ground_truth.c.known_at)
+    from workbench.serving import truth_store
+
+    key = project.config.serving.key
+    by_key = bool(key) and all(f"{INPUT}{name}" in frame for name in key)
     database = open_database(project)
     try:
         with database.read() as connection:
-            rows = connection.execute(select(*columns).where(ground_truth.c.id.in_(newest))).all()
+            found = truth_store.newest(
+                connection, log_name, frame, BusinessKey(key) if by_key else _NO_KEY, known_by
+            )
     finally:
         database.close()
-    truth = pd.DataFrame(
-        {
-            "prediction_id": pd.Series([row[0] for row in rows], dtype="str"),
-            "truth": pd.Series([row[1] for row in rows], dtype="float64"),
-            "known_at": pd.Series([row[2] for row in rows], dtype="datetime64[us, UTC]"),
-        }
+    return frame.assign(
+        truth=found.values,
+        known_at=pd.Series(found.known_at, index=frame.index).dt.tz_localize("UTC"),
+        truth_label=pd.Series(np.asarray(found.labels, dtype=object), index=frame.index, dtype="str"),
     )
-    return frame.merge(truth, on="prediction_id", how="left", validate="many_to_one")

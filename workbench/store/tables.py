@@ -29,6 +29,7 @@ from sqlalchemy import (
 __all__ = [
     "UtcTime",
     "approvals",
+    "feedback",
     "ground_truth",
     "ledger",
     "metadata",
@@ -99,17 +100,39 @@ approvals = Table(
     Index("approvals_by_version", "model", "version"),
 )
 
-# What turned out to be true, possibly late, repeated or corrected: the row received last counts.
+# What turned out to be true, possibly late, repeated or corrected: the row received last counts. It is about
+# one prediction, or (then without a prediction id) about all with the `business_key`, a JSON object. What is
+# true is a number in `value`, or the name of a class in `label`.
 ground_truth = Table(
     "ground_truth",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("log", String(200), nullable=False),
     Column("prediction_id", String(64), nullable=False),
-    Column("value", Float, nullable=False),
+    Column("value", Float),
     Column("known_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
+    Column("business_key", Text),
+    Column("label", Text),
     Index("ground_truth_by_prediction", "log", "prediction_id"),
+)
+
+# What people think of an answer; never what is true. A client's retry carries its request id again, and so
+# finds its rows here; `number` counts what one request says of one prediction.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("log", String(200), nullable=False),
+    Column("prediction_id", String(64), nullable=False),
+    Column("request_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("rating", Float),
+    Column("remark", Text, nullable=False),
+    Column("user_group", String(200), nullable=False),
+    Column("given_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    UniqueConstraint("log", "prediction_id", "request_id", "number", name="feedback_once"),
 )
 
 # A copy of MLflow's runs that answers at once; derived, and never the truth. A run that was deleted

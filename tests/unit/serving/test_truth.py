@@ -60,7 +60,7 @@ def test_logs_do_not_mix(project: Project) -> None:
 
 def test_no_truth_for_no_predictions(project: Project) -> None:
     found = labelled(project, "nothing", PREDICTIONS.head(0))
-    assert list(found) == ["prediction_id", "score", "truth", "known_at"]
+    assert list(found) == ["prediction_id", "score", "truth", "known_at", "truth_label"]
 
 
 def test_a_database_that_has_gone_is_said_in_one_line(project: Project) -> None:
