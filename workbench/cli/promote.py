@@ -24,7 +24,7 @@ _FOLLOWS = "a running server follows within seconds"
 @click.argument("version", type=_VERSION)
 @click.option(
     "--to",
-    type=click.Choice(("champion", "challenger", "shadow")),
+    type=click.Choice(("champion", "canary", "challenger", "shadow")),
     default="champion",
     show_default=True,
     help="What it is to be.",
@@ -38,7 +38,8 @@ _FOLLOWS = "a running server follows within seconds"
 def promote(version: int, to: str, reason: str, force: bool, dry_run: bool, as_json: bool) -> None:
     """Make VERSION the champion: it must have passed its gates, load, and answer its recorded cases.
 
-    As the challenger or as a shadow it answers beside the champion, and nobody gets its answers. An alias
+    As the canary it answers a share of the traffic ([serving] canary). As the challenger or as a shadow it
+    answers beside the champion, and nobody gets its answers. An alias
     that [approvals] protects needs approvals, too: workbench approve.
     """
     if not dry_run and not reason.strip():
@@ -88,7 +89,7 @@ def rollback(to: int | None, reason: str, as_json: bool) -> None:
 @_REASON
 @_JSON
 def retire(version: int, reason: str, as_json: bool) -> None:
-    """Take a challenger or shadow out of the line-up; it stays a version."""
+    """Take a canary, challenger or shadow out of the line-up; it stays a version."""
     project = _ready()
 
     from workbench.cli.output import print_json

@@ -2,8 +2,8 @@
 
 The ledger, in the workbench database, is the truth; MLflow's alias of the same name follows it. Entries are
 only ever added. An alias moves by compare-and-set: whoever moves it says from which version, and when
-two do so at once, one succeeds and the other is told. Aliases are ``champion``, ``challenger`` and any number
-of shadows: ``shadow-1``, ``shadow-2`` and so on.
+two do so at once, one succeeds and the other is told. Aliases are ``champion``, ``canary`` (which answers a
+share of the traffic), ``challenger`` and any number of shadows: ``shadow-1``, ``shadow-2`` and so on.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from workbench.store.database import Database, open_database
 from workbench.tracking.context import RunContext
 
 __all__ = [
+    "CANARY",
     "CHALLENGER",
     "CHAMPION",
     "SHADOW",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 CHAMPION = "champion"
+CANARY = "canary"
 CHALLENGER = "challenger"
 SHADOW = "shadow"
 _SHADOW = re.compile(rf"{SHADOW}-[1-9]\d*")

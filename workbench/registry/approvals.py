@@ -254,7 +254,7 @@ def approvals(project: Project, version: int | str | ModelVersion) -> tuple[Appr
 def tally(project: Project, version: ModelVersion, alias: str) -> Tally:
     """The approvals that a version has, against what the project asks for that alias."""
     asked = project.config.approvals
-    needed = {"champion": asked.champion, "shadow": asked.shadow}.get(alias, 0)
+    needed = {"champion": asked.champion, "canary": asked.champion, "shadow": asked.shadow}.get(alias, 0)
     return Tally(alias, needed, approvals(project, version))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, overload
 from workbench.errors import PromotionRefused, RegistryError
 from workbench.project import Project
 from workbench.registry import aliases, approvals, provenance, succession
-from workbench.registry.aliases import CHALLENGER, CHAMPION, SHADOW, LedgerEntry, Move, move
+from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, SHADOW, LedgerEntry, Move, move
 from workbench.registry.answering import check_answers
 from workbench.registry.approvals import Tally
 from workbench.registry.loading import Answers, evidence
@@ -23,7 +23,9 @@ from workbench.store.clock import Clock
 
 __all__ = ["Preview", "Target", "promote", "retire", "rollback"]
 
-Target = Literal["champion", "challenger", "shadow"]
+Target = Literal["champion", "canary", "challenger", "shadow"]
+# Whose answers somebody gets.
+_ANSWERING = (CHAMPION, CANARY)
 _Found = TypeVar("_Found")
 
 
@@ -103,7 +105,7 @@ def promote(
     clock: Clock | None = None,
     dry_run: bool = False,
 ) -> LedgerEntry | Preview | None:
-    """Make a version the champion, the challenger, or one more shadow.
+    """Make a version the champion, the canary, the challenger, or one more shadow.
 
     Parameters
     ----------
@@ -112,8 +114,8 @@ def promote(
     reason : str
         Goes into the ledger.
     to : str
-        A shadow takes the first free alias: ``shadow-1``, ``shadow-2``. Only a champion needs passed gates:
-        what the others answer is logged, and nobody gets it.
+        A shadow takes the first free alias: ``shadow-1``, ``shadow-2``. Champion and canary need passed
+        gates: what the others answer is logged, and nobody gets it.
     force : bool
         Promote although its gates did not pass; the ledger says so. It still has to load and answer, and
         to be approved if the project asks for that.
@@ -165,7 +167,7 @@ class _Checks:
         self._try(self._refuse_drafts, None)
         self._validation = self._try(lambda: _evidence(self._project, self._chosen), {})
         self._try(lambda: provenance.refuse_changed(self._project, self._chosen, self._validation), None)
-        if self._to == CHAMPION and self._verdict != "passed":
+        if self._to in _ANSWERING and self._verdict != "passed":
             self._try(lambda: self._refuse_unless_forced(reason, force), None)
         self._tally = approvals.tally(self._project, self._chosen, self._to)
         self._try(lambda: self._tally.refuse_if_short(str(self._chosen)), None)
@@ -232,7 +234,7 @@ class _Checks:
         """What the ledger keeps."""
         return {
             "action": "promote",
-            "forced": self._to == CHAMPION and self._verdict != "passed",
+            "forced": self._to in _ANSWERING and self._verdict != "passed",
             "verdict": self._verdict,
             "gates": self._validation.get("gates", []),
             "approvals": [item.to_dict() for item in self._tally.counted],
@@ -262,7 +264,7 @@ def retire(
     actor: str | None = None,
     clock: Clock | None = None,
 ) -> list[LedgerEntry]:
-    """Take a challenger or shadow out of the line-up: it answers no longer, and stays a version.
+    """Take a canary, challenger or shadow out of the line-up: it answers no longer, and stays a version.
 
     Raises
     ------
@@ -276,17 +278,17 @@ def retire(
         raise PromotionRefused(f"{chosen} is the champion: promote another version, or roll back")
     moves = _away(held, chosen.version)
     if not moves:
-        raise PromotionRefused(f"{chosen} is neither challenger nor shadow")
+        raise PromotionRefused(f"{chosen} is neither canary nor challenger nor shadow")
     told = {"action": "retire", "sha256": chosen.sha256}
     return move(project, moves, reason=reason, actor=actor, evidence=told, clock=clock)
 
 
 def _away(held: Mapping[str, int], version: int) -> list[Move]:
-    """The moves that take challenger's and shadows' aliases from a version."""
+    """The moves that take every alias but the champion's from a version."""
     return [
         Move(alias, version, None)
         for alias, present in held.items()
-        if present == version and (alias == CHALLENGER or aliases.is_shadow(alias))
+        if present == version and (alias in (CANARY, CHALLENGER) or aliases.is_shadow(alias))
     ]
 
 

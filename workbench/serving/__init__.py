@@ -29,7 +29,7 @@ from workbench.registry.cases import features, inputs
 try:
     from workbench.serving.client import Server
     from workbench.serving.http.health import Health
-    from workbench.serving.log.writer import PredictionLog
+    from workbench.serving.log.read import PredictionLog
     from workbench.serving.replay import Progress, ReplayResult, replay
     from workbench.serving.server import attach, serve_forever, start
     from workbench.serving.smoke import request_latencies, smoke_test

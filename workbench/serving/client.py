@@ -13,7 +13,7 @@ import msgspec
 from workbench.errors import ServingError
 from workbench.serving.child import Child
 from workbench.serving.http.health import Health
-from workbench.serving.log.writer import PredictionLog
+from workbench.serving.log.read import PredictionLog
 from workbench.serving.payload import ROWS_A_REQUEST, cells, encode_truth, requests_for
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Server:
         answer = self._post("/invocations", body)
         return {
             "prediction_id": answer["prediction_ids"],
-            "score": answer["predictions"],
+            "score": _scores(answer["predictions"]),
             "model_version": int(answer["model_version"]),
         }
 
@@ -175,6 +175,15 @@ class Server:
                 f"the server at {self.url} refused ({response.status_code}): {_message(response)}"
             )
         return response
+
+
+def _scores(predictions: list[Any]) -> list[float]:
+    """A regressor's predictions; of a classifier the probability of the target, or of the likeliest class."""
+    if not predictions or not isinstance(predictions[0], list):
+        return predictions
+    if len(predictions[0]) == 2:
+        return [row[1] for row in predictions]
+    return [max(row) for row in predictions]
 
 
 def _message(response: httpx.Response) -> str:

@@ -254,7 +254,7 @@ def test_what_a_version_is_already_or_cannot_be_is_refused(run: small.Run) -> No
     with pytest.raises(PromotionRefused, match="v1 is the champion: promote another"):
         retire(project, 1, reason="x")
     retire(project, 2, reason="x")
-    with pytest.raises(PromotionRefused, match="v2 is neither challenger nor shadow"):
+    with pytest.raises(PromotionRefused, match="v2 is neither canary nor challenger nor shadow"):
         retire(project, 2, reason="x")
 
 

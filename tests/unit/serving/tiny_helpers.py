@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from workbench.errors import RegistryError
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
-from workbench.serving.protocol.request import RequestSchema
+from workbench.serving.protocol.schema import RequestSchema
 
 DOES_NOT_LOAD, RAISES, HANGS = 66, 77, 88
 REQUEST = RequestSchema({"colour": "category", "size": "number", "ordered": "time"})

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from threadpoolctl import threadpool_limits
-
-from workbench.serving.protocol.request import Refused
+from workbench.serving.answering.waiting import all_waiting
+from workbench.serving.protocol.schema import Refused
 
 __all__ = ["Lane"]
 
@@ -63,14 +62,9 @@ class Lane(Generic[_Task, _Result]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        # The trees' OpenMP threads would fight over the cores with those of other threads and processes.
-        with threadpool_limits(limits=1):
-            self._work_off()
-
-    def _work_off(self) -> None:
         ended = False
         while not ended:
-            jobs, ended = self._waiting()
+            jobs, ended = all_waiting(self._jobs)
             if not jobs:
                 continue
             outcomes: list[_Result | Exception]
@@ -81,18 +75,6 @@ class Lane(Generic[_Task, _Result]):
             for job, outcome in zip(jobs, outcomes, strict=True):
                 with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
                     job.loop.call_soon_threadsafe(self._settle, job.future, outcome)
-
-    def _waiting(self) -> tuple[list[_Job[_Task, _Result]], bool]:
-        """The next job and all that wait behind it; whether the end has come."""
-        jobs: list[_Job[_Task, _Result]] = []
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs, False
-        return jobs, True
 
     def _settle(self, future: asyncio.Future[_Result], outcome: _Result | Exception) -> None:
         # Counted until the work is done, also when the client went away before.

@@ -6,13 +6,16 @@ import logging
 import queue
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
+from workbench.serving.answering.predict import Predicted
 from workbench.serving.http.health import Counts
-from workbench.serving.log.writer import Batch, LogWriter
+from workbench.serving.log.batch import Batch, Columns, Writer
 from workbench.serving.models.loaded import LoadedModel
 
 __all__ = ["Shadows"]
@@ -22,11 +25,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Job:
-    """A logged answer, to be answered again by ``models``."""
+    """A logged answer, to be answered again by ``models``; ``rows`` of it when only some were drawn."""
 
     models: tuple[LoadedModel, ...]
-    answered: LoadedModel
-    batch: Batch
+    predicted: Predicted
+    rows: list[int] | None
+
+    @property
+    def count(self) -> int:
+        return len(self.predicted.batch.prediction_ids) if self.rows is None else len(self.rows)
 
 
 class Shadows:
@@ -34,29 +41,38 @@ class Shadows:
 
     What does not fit into the queue is dropped and counted; what raises is counted; a shadow that
     hangs holds up other shadows, and nothing else.
+
+    Parameters
+    ----------
+    most_rows : int
+        How many may wait.
+    share : float
+        Of the rows, drawn by prediction id.
     """
 
-    def __init__(self, open_log: Callable[[], LogWriter], most_rows: int) -> None:
-        self._open_log, self._most_rows = open_log, most_rows
+    def __init__(self, open_log: Callable[[], Writer], most_rows: int, share: float = 1.0) -> None:
+        self._open_log, self._most_rows, self._share = open_log, most_rows, share
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_rows = 0
         self._thread = threading.Thread(target=self._work, name="shadows", daemon=True)
-        self._writer: LogWriter | None = None
+        self._writer: Writer | None = None
         self._rows = self._failed = self._dropped = 0
 
     def start(self) -> None:
         self._thread.start()
 
-    def offer(self, models: tuple[LoadedModel, ...], answered: LoadedModel, batch: Batch) -> None:
+    def offer(self, models: tuple[LoadedModel, ...], predicted: Predicted) -> None:
         """Take an answered batch, or drop it when too many rows wait. Returns at once."""
-        rows = len(batch.prediction_ids)
+        job = _Job(models, predicted, self._drawn(predicted.batch.prediction_ids))
+        if not job.count:
+            return
         with self._lock:
-            if self._waiting_rows + rows > self._most_rows:
-                self._dropped += rows
+            if self._waiting_rows + job.count > self._most_rows:
+                self._dropped += job.count
                 return
-            self._waiting_rows += rows
-        self._queue.put(_Job(models, answered, batch))
+            self._waiting_rows += job.count
+        self._queue.put(job)
 
     def drain(self, seconds: float) -> bool:
         """Work off what waits, for at most ``seconds``; whether all of it was."""
@@ -70,43 +86,75 @@ class Shadows:
             counts, shadow_rows=self._rows, shadow_failed_rows=self._failed, shadow_dropped_rows=self._dropped
         )
 
+    def _drawn(self, prediction_ids: list[str]) -> list[int] | None:
+        if self._share >= 1:
+            return None
+        limit = self._share * 2**32
+        return [row for row, name in enumerate(prediction_ids) if zlib.crc32(name.encode()) < limit]
+
     def _work(self) -> None:
-        with threadpool_limits(limits=1):  # see Lane
+        with threadpool_limits(limits=1):  # see Desk
             self._work_off()
 
     def _work_off(self) -> None:
         while (job := self._queue.get()) is not None:
             with self._lock:
-                self._waiting_rows -= len(job.batch.prediction_ids)
+                self._waiting_rows -= job.count
             for model in job.models:
                 try:
                     self._answer(job, model)
                 except Exception as error:  # whatever a shadow raises is its own affair
-                    self._failed += len(job.batch.prediction_ids)
+                    self._failed += job.count
                     _log.warning("shadow %s: %s: %s", model.version, type(error).__name__, error)
         if self._writer is not None:
             self._writer.close()
 
     def _answer(self, job: _Job, model: LoadedModel) -> None:
         begun = time.perf_counter()
-        batch = job.batch
-        features = batch.features
-        if model.features is not job.answered.features:
-            features = model.features(batch.inputs, batch.asked_at)
-        scores = model.score(features)
+        batch, columns = job.predicted.batch, job.predicted.columns
+        if job.rows is not None:
+            batch, columns = _only(batch, job.rows), _rows(columns, job.rows)
+        same = (
+            model.features is job.predicted.model.features and job.predicted.model.path.compiled is not None
+        )
+        features, outputs = model.answer(columns, batch.asked_at, batch.features if same else None)
         if self._writer is None:
             self._writer = self._open_log()
+        taken = np.full(job.count, (time.perf_counter() - begun) * 1000, dtype=np.float32)
         self._writer.append(
-            replace(
-                batch,
-                features=features,
-                scores=scores,
-                model=model.model,
-                version=model.version,
-                role="shadow",
-                run_id=model.run_id,
-                memory=model.features.versions,
-                latency_ms=(time.perf_counter() - begun) * 1000,
-            )
+            [
+                replace(
+                    batch,
+                    features=features,
+                    outputs=outputs,
+                    classes=model.classes,
+                    model=model.model,
+                    version=model.version,
+                    role="shadow",
+                    run_id=model.run_id,
+                    datasets=model.datasets,
+                    latency_ms=taken,
+                )
+            ]
         )
-        self._rows += len(scores)
+        self._rows += job.count
+
+
+def _rows(columns: Columns, rows: list[int]) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _only(batch: Batch, rows: list[int]) -> Batch:
+    """Some rows of a batch."""
+    return replace(
+        batch,
+        prediction_ids=[batch.prediction_ids[row] for row in rows],
+        asked_at=batch.asked_at[rows],
+        inputs=_rows(dict(batch.inputs), rows),
+        features=_rows(dict(batch.features), rows),
+        outputs=batch.outputs[rows],
+        latency_ms=batch.latency_ms[rows],
+        request_ids=[batch.request_ids[row] for row in rows],
+        user_groups=[batch.user_groups[row] for row in rows] if batch.user_groups else [],
+        notes={place: batch.notes[row] for place, row in enumerate(rows) if row in batch.notes},
+    )

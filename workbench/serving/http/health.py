@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -40,13 +41,17 @@ class LogHealth:
 
 @dataclass(frozen=True)
 class Counts:
-    """Since the server started: requests ``answered``, ``refused`` (4xx) and ``failed`` (5xx), and rows."""
+    """Since the server started: requests ``answered``, ``refused`` (4xx) and ``failed`` (5xx), and rows.
+
+    Of several workers each counts its own; ``/metrics`` has them together.
+    """
 
     answered: int = 0
     rows: int = 0
     refused: int = 0
     failed: int = 0
     truth_rows: int = 0
+    feedback_rows: int = 0
     shadow_rows: int = 0
     shadow_failed_rows: int = 0
     shadow_dropped_rows: int = 0
@@ -57,7 +62,8 @@ class Health:
     """The answer of ``GET /health``.
 
     ``state`` is ``ready``, or ``no_champion`` while no version may answer, or ``log_failed`` while
-    nothing is answered because the prediction log cannot be written.
+    nothing is answered because the prediction log cannot be written. ``paths`` says of each loaded version
+    whether it is asked by its compiled path, and if not, why.
     """
 
     state: Literal["ready", "no_champion", "log_failed"]
@@ -74,3 +80,5 @@ class Health:
     request: tuple[str, ...] = ()
     memory: tuple[Memory, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    canary: int | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)

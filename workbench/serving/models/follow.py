@@ -6,27 +6,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from workbench.registry.aliases import CHALLENGER, CHAMPION, is_shadow
+from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, is_shadow
 from workbench.serving.http.health import Problem
-from workbench.serving.models.loaded import FeatureBuilder, Lineup, LoadedModel, ModelSource
+from workbench.serving.models.lineup import Lineup, ModelSource
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 
 __all__ = ["Follower"]
 
 _log = logging.getLogger(__name__)
 
 
-def _parts(aliases: Mapping[str, int]) -> tuple[int | None, list[int]]:
-    """The champion, and each other version that is to answer in its shadow: the challenger first."""
-    champion = aliases.get(CHAMPION)
+def _parts(aliases: Mapping[str, int]) -> tuple[int | None, int | None, list[int]]:
+    """The champion, the canary, and each other version that is to answer in the shadow: challenger first."""
+    champion, canary = aliases.get(CHAMPION), aliases.get(CANARY)
     shadows = sorted((name for name in aliases if is_shadow(name)), key=lambda name: (len(name), name))
     others = [aliases[name] for name in (CHALLENGER, *shadows) if name in aliases]
-    return champion, [version for version in dict.fromkeys(others) if version != champion]
+    return champion, canary, [v for v in dict.fromkeys(others) if v not in (champion, canary)]
 
 
 class Follower:
-    """Keeps the line-up equal to the aliases: the champion, and in its shadow the challenger and all shadows.
+    """Keeps the line-up equal to the aliases: champion and canary, and in the shadow challenger and shadows.
 
     A champion that does not load is not put in front: the version before it stays, and
     :attr:`now` says so among its problems. It is tried again after ``retry_seconds``.
@@ -75,15 +77,16 @@ class Follower:
             self._note("registry", error)
             return
         self._forget("registry")
-        first, others = _parts(wanted)
+        first, second, others = _parts(wanted)
         champion = self._settle(first, features, instead=self.now.champion)
+        canary = None if second == first else self._settle(second, features, instead=None)
         settled = [self._settle(version, features, instead=None) for version in others]
         shadows = tuple(shadow for shadow in settled if shadow is not None)
         for what in [what for what in self._problems if what.startswith("version ")]:
-            if what not in {f"version {version}" for version in (first, *others)}:
+            if what not in {f"version {version}" for version in (first, second, *others)}:
                 self._forget(what)
         # One assignment: a request sees the line-up before it or after it, never between.
-        self.now = Lineup(champion, shadows, tuple(self._problems.values()))
+        self.now = Lineup(champion, shadows, tuple(self._problems.values()), canary)
 
     def _settle(
         self, version: int | None, features: FeatureBuilder, *, instead: LoadedModel | None
@@ -121,7 +124,7 @@ class Follower:
         if known is None or known.message != message:
             _log.warning("%s: %s", what, message)
             self._problems[what] = Problem(what, message, datetime.now(UTC))
-        self.now = Lineup(self.now.champion, self.now.shadows, tuple(self._problems.values()))
+        self.now = replace(self.now, problems=tuple(self._problems.values()))
 
     def _forget(self, what: str) -> None:
         self._problems.pop(what, None)

@@ -1,37 +1,63 @@
-"""Loaded model versions: the estimator, how a raw row becomes its input, and who answers just now."""
+"""Loaded model versions: the estimator, how a raw row becomes its input, and how it is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.errors import ServingError
-from workbench.serving.http.health import Memory, Problem
-from workbench.serving.protocol.request import RequestSchema
-from workbench.tracking.models import positive_scores
+from workbench.registry.compile import Path, columns_of
+from workbench.serving.http.health import Memory
+from workbench.serving.log.batch import Columns
+from workbench.serving.protocol.schema import RequestSchema
+from workbench.tracking.models import outputs
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from workbench.data.features import PointInTimeTable
 
-    Build = Callable[[pd.DataFrame, Mapping[str, PointInTimeTable], "pd.Series[Any]"], pd.DataFrame]
+    Memories = Mapping[str, PointInTimeTable]
+    Build = Callable[[pd.DataFrame, Memories, "pd.Series[Any]"], pd.DataFrame]
+    BuildArrays = Callable[[Columns, Memories, NDArray[np.datetime64]], Columns]
 
-__all__ = ["FeatureBuilder", "Lineup", "LoadedModel", "ModelSource", "Models", "Pinned"]
+__all__ = ["FeatureBuilder", "LoadedModel"]
 
 
 @dataclass(frozen=True)
 class FeatureBuilder:
-    """Turns raw rows into model input: the project's own ``build`` and the tables that it looks up."""
+    """Turns raw rows into model input: the project's own functions and the tables that they look up.
+
+    ``build`` takes a frame. A project may have ``build_arrays`` beside it, which does the same on plain
+    arrays and so costs a single row a fraction; without it the compiled path builds a frame, too.
+    """
 
     build: Build
     tables: Mapping[str, PointInTimeTable] = field(default_factory=dict)
     memory: tuple[Memory, ...] = ()
+    build_arrays: BuildArrays | None = None
 
     def __call__(self, rows: pd.DataFrame, asked_at: pd.Series[Any]) -> pd.DataFrame:
         return self.build(rows, self.tables, asked_at)
+
+    def frame(
+        self, schema: RequestSchema, columns: Columns, asked_at: NDArray[np.datetime64]
+    ) -> pd.DataFrame:
+        """The features as training has them, of typed raw columns."""
+        import pandas as pd
+
+        times = pd.Series(asked_at).dt.tz_localize("UTC")
+        return self.build(schema.frame(columns), self.tables, times)
+
+    def arrays(self, schema: RequestSchema, columns: Columns, asked_at: NDArray[np.datetime64]) -> Columns:
+        """The features as plain arrays."""
+        if self.build_arrays is not None:
+            return self.build_arrays(columns, self.tables, asked_at)
+        return columns_of(self.frame(schema, columns, asked_at))
 
     @property
     def versions(self) -> dict[str, int]:
@@ -43,7 +69,14 @@ class FeatureBuilder:
 class LoadedModel:
     """One version of the registered model, ready to answer.
 
-    ``request`` says what a raw row has to have.
+    Attributes
+    ----------
+    request : RequestSchema
+        What a raw row has to have.
+    path : Path
+        Whether it is asked by its compiled path, and why if not.
+    trained_from : mapping
+        Versions of the datasets it was trained from.
     """
 
     model: str
@@ -52,26 +85,66 @@ class LoadedModel:
     estimator: Any
     features: FeatureBuilder
     request: RequestSchema
+    path: Path = field(default_factory=lambda: Path(None, "not looked into"))
+    trained_from: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        classes = getattr(self.estimator, "classes_", None)
-        if classes is None or len(classes) != 2 or not hasattr(self.estimator, "predict_proba"):
+        classifies = hasattr(self.estimator, "predict_proba")
+        if not hasattr(self.estimator, "predict") or (classifies and len(self.classes) < 2):
             raise ServingError(
-                f"{self.model} {self.version} is no fitted classifier of two classes; it cannot be served"
+                f"{self.model} {self.version} is no fitted classifier or regressor; it cannot be served"
             )
 
-    def score(self, features: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """The probability of the target's positive (the larger) class, one a row.
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of a classifier, as text; none of a regressor."""
+        return tuple(map(str, getattr(self.estimator, "classes_", ())))
+
+    @property
+    def datasets(self) -> dict[str, int]:
+        """Versions of what it was trained from and of what it looks up now."""
+        return {**self.trained_from, **self.features.versions}
+
+    def answer(
+        self, columns: Columns, asked_at: NDArray[np.datetime64], features: Columns | None = None
+    ) -> tuple[Columns, NDArray[Any]]:
+        """Features and outputs of typed raw rows.
+
+        Parameters
+        ----------
+        columns : dict of ndarray
+            As :meth:`RequestSchema.typed` gives them.
+        asked_at : ndarray of datetime64[us]
+            In UTC, one a row.
+        features : dict of ndarray, optional
+            When they are built already, by the same builder.
+
+        Returns
+        -------
+        features, outputs
+            The values used, as plain arrays; and what ``predict_proba`` or ``predict`` gives.
 
         Raises
         ------
         ServingError
             When the features lack a column that the estimator was fitted on.
         ValueError
-            When the estimator refuses the values, or a score is not finite.
+            When the estimator refuses the values, or an output is not finite.
         """
-        import numpy as np
+        compiled = self.path.compiled
+        if compiled is None:
+            frame = self.features.frame(self.request, columns, asked_at)
+            features, found = columns_of(frame), self.outputs(frame)
+        else:
+            if features is None:
+                features = self.features.arrays(self.request, columns, asked_at)
+            found = compiled(features, len(asked_at))
+        if not np.isfinite(found).all():
+            raise ValueError("an output is not finite")
+        return features, found
 
+    def outputs(self, features: pd.DataFrame) -> NDArray[Any]:
+        """What the estimator itself gives for features."""
         wanted = getattr(self.estimator, "feature_names_in_", None)
         if wanted is not None and list(wanted) != list(features.columns):
             # A version that was trained before a feature was added keeps answering.
@@ -81,89 +154,7 @@ class LoadedModel:
                     f"{self.model} {self.version} was fitted on feature {missing[0]!r}, which is not built"
                 )
             features = features[list(wanted)]
-        scores = positive_scores(self.estimator, features)
-        if not np.isfinite(scores).all():
-            raise ValueError("a score is not finite")
-        return scores
+        return outputs(self.estimator, features)
 
     def with_features(self, features: FeatureBuilder) -> LoadedModel:
         return replace(self, features=features)
-
-
-@dataclass(frozen=True)
-class Lineup:
-    """Who answers at one moment. A request takes it once, so one version answers all its rows."""
-
-    champion: LoadedModel | None = None
-    shadows: tuple[LoadedModel, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def loaded(self) -> tuple[LoadedModel, ...]:
-        """All of them, the champion first."""
-        return (() if self.champion is None else (self.champion,)) + self.shadows
-
-    @property
-    def request(self) -> RequestSchema:
-        """What a raw row has to have, for whoever answers first."""
-        return next((model.request for model in self.loaded), RequestSchema({}))
-
-    def pick(self, version: int | None) -> LoadedModel | None:
-        """The champion, or the loaded version of that number; none if there is no such one."""
-        if version is None:
-            return self.champion
-        return next((model for model in self.loaded if model.version == version), None)
-
-
-class Models(Protocol):
-    """What the server answers with, now. :class:`Pinned` stays, ``Follower`` changes."""
-
-    @property
-    def now(self) -> Lineup: ...
-
-    @property
-    def features(self) -> FeatureBuilder: ...
-
-    @property
-    def follows(self) -> bool: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-class ModelSource(Protocol):
-    """Where versions come from: the registry, or what a test brings."""
-
-    def aliases(self) -> Mapping[str, int]:
-        """Every alias that names a version now: ``champion``, ``challenger``, ``shadow-1`` and so on."""
-
-    def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
-        """Load a version; raises when it cannot be."""
-
-    def features(self) -> FeatureBuilder:
-        """The feature builder with the newest memory; the same object while nothing is newer."""
-
-
-class Pinned:
-    """The same versions from start to end: a replay, or a test."""
-
-    follows = False
-
-    def __init__(self, lineup: Lineup, features: FeatureBuilder) -> None:
-        self.now = lineup
-        self.features = features
-
-    @classmethod
-    def load(cls, source: ModelSource, champion: int | None, shadows: tuple[int, ...]) -> Pinned:
-        """Load the given versions; the first that does not load ends it with its error."""
-        features = source.features()
-        best = None if champion is None else source.load(champion, features)
-        others = tuple(source.load(version, features) for version in shadows if version != champion)
-        return cls(Lineup(best, others), features)
-
-    def start(self) -> None:
-        """Nothing to start."""
-
-    def stop(self) -> None:
-        """Nothing to stop."""

@@ -12,7 +12,7 @@ from workbench.project import Project
 from workbench.registry import cases as recorded
 from workbench.serving.http.health import Memory
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
-from workbench.serving.protocol.request import RequestSchema
+from workbench.serving.protocol.schema import RequestSchema
 from workbench.serving.settings import MemoryVersion, Settings
 from workbench.tracking import reports
 
@@ -47,7 +47,7 @@ class RegisteredModels:
         ServingError
             When it does not answer as it did when it was validated.
         """
-        from workbench.registry import loading
+        from workbench.registry import compile, loading
         from workbench.registry.versions import get_version
 
         found = get_version(self._project, version)
@@ -60,6 +60,7 @@ class RegisteredModels:
                 f"{found} answers {len(answered.wrong)} of {answered.cases} recorded cases differently now"
             )
         cases = loading.recorded_cases(found, self._project)
+        known = recorded.features(cases)
         return LoadedModel(
             model=found.model,
             version=found.version,
@@ -67,6 +68,10 @@ class RegisteredModels:
             estimator=estimator,
             features=features,
             request=_declared(self._project) or RequestSchema.of(recorded.inputs(cases)),
+            path=compile.choose(
+                estimator, [known, compile.edge_rows(known)], self._project.config.serving.row_wise
+            ),
+            trained_from=found.datasets,
         )
 
     def features(self) -> FeatureBuilder:
@@ -101,7 +106,15 @@ def feature_builder(project: Project, memory: Mapping[str, MemoryVersion]) -> Fe
             raise ConfigError(f"no version of the memory dataset {name!r} was given")
         tables[name], described = _read(project, name, memory[name], specs[name])
         about.append(described)
-    return FeatureBuilder(build, tables, tuple(about))
+    return FeatureBuilder(build, tables, tuple(about), _arrays(project, module))
+
+
+def _arrays(project: Project, module: str) -> Any:
+    """The project's ``build_arrays``, if it has one beside ``build``."""
+    try:
+        return project.resolve(f"{module}:build_arrays")
+    except ConfigError:
+        return None
 
 
 def _read(project: Project, name: str, version: MemoryVersion, spec: Any) -> tuple[PointInTimeTable, Memory]:

@@ -26,13 +26,12 @@ def decode_json(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
     Refused
         With 400 and one line, whatever the body is.
     """
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise Refused(400, _one_line(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if body.startswith(_BYTE_ORDER_MARK):
-            return decode_json(decoder, body[len(_BYTE_ORDER_MARK) :])
         raise Refused(400, f"the body is not JSON in UTF-8: {_one_line(error)}{_advice(body)}") from None
     except RecursionError:
         raise Refused(400, "the body is nested too deeply") from None

@@ -5,8 +5,8 @@ them in the schema's order; data flat or nested. Categories and times are ``BYTE
 numbers any of the numeric types. Null is missing. What MLflow's protocol has as ``params`` is in
 ``parameters``, where others are passed over. Tensors as binary data are refused.
 
-Answers have the tensors ``probabilities`` (classifiers) and ``predict`` (the likeliest class, or a number from
-a regressor), of which ``outputs`` may choose; ``prediction_id``, always; and ``notes`` if there are any.
+Answers have the tensors ``probabilities`` (classifiers) and ``predict`` (the likeliest class, or a number
+from a regressor), of which ``outputs`` may choose; ``prediction_id``, always; and ``notes`` if there are any.
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""Where requests are taken and answers handed out, on the event loop's side.
+
+Two ways lead to an answer. Versions on the compiled path cost microseconds a row, so the loop asks them
+itself, all that arrived in one round of it together. Every other version is asked in a thread of its own.
+Both hand what they predicted to the :class:`~workbench.serving.answering.commit.Committer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from threadpoolctl import threadpool_limits
+
+from workbench.serving.answering.call import Answer, Call
+from workbench.serving.answering.commit import Committer
+from workbench.serving.answering.predict import ROWS_TOGETHER, Predicted, Predictor
+from workbench.serving.answering.waiting import all_waiting
+from workbench.serving.models.lineup import Models
+from workbench.serving.protocol.asked import Asked
+from workbench.serving.protocol.schema import Refused
+
+__all__ = ["Desk"]
+
+_log = logging.getLogger(__name__)
+# While one batch is being written the next is predicted; a third would only wait in pieces.
+_UNDER_WAY = 2
+
+
+class Desk:
+    """Takes requests, and gives each its answer once that is in the log.
+
+    ``waiting`` requests may be under way, and none longer than ``seconds``.
+    """
+
+    def __init__(
+        self, predictor: Predictor, committer: Committer, models: Models, *, waiting: int, seconds: float
+    ) -> None:
+        self._predictor, self._committer, self._models = predictor, committer, models
+        self._most, self._seconds = waiting, seconds
+        self._open: set[Call] = set()
+        self._gathered: list[Call] = []
+        self._scheduled = False
+        self._under_way = 0
+        self._for_thread: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work_off, name="predict", daemon=True)
+        self._watching: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._open)
+
+    def start(self) -> None:
+        """In the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        self._watch()
+
+    async def ask(self, asked: Asked, arrived: float, request_id: str) -> Answer:
+        """The answer to a request.
+
+        Raises
+        ------
+        Refused
+            When it cannot be answered as it is; 429 at once when too many wait; 503 when it took too long.
+        LogFailed
+            When the answer cannot be logged: then there is none.
+        """
+        if len(self._open) >= self._most:
+            raise Refused(429, "too many requests are waiting; try again in a second")
+        answered: asyncio.Future[Answer] = self._loop.create_future()
+        call = Call(asked, arrived, request_id, answered)
+        self._open.add(call)
+        try:
+            self._take(call)
+            return await answered
+        finally:
+            self._open.discard(call)
+
+    def stop(self, seconds: float) -> bool:
+        """Answer what is under way, for at most ``seconds``; whether all of it was."""
+        end = time.monotonic() + seconds
+        if self._watching is not None:
+            self._watching.cancel()
+        self._for_thread.put(None)
+        self._thread.join(seconds)
+        return self._committer.stop(max(0.0, end - time.monotonic())) and not self._thread.is_alive()
+
+    def _take(self, call: Call) -> None:
+        lineup = self._models.now
+        models = [lineup.pick(call.asked.version)]
+        if call.asked.version is None and lineup.canary is not None:
+            models.append(lineup.canary)
+        quick = all(model is not None and model.path.compiled is not None for model in models)
+        if quick and call.asked.rows <= ROWS_TOGETHER:
+            self._gathered.append(call)
+            if not self._scheduled and self._under_way < _UNDER_WAY:
+                self._scheduled = True
+                # Behind what else this round of the loop has to read: that comes along.
+                self._loop.call_soon(self._predict_here)
+        else:
+            self._for_thread.put(call)
+
+    def _predict_here(self) -> None:
+        self._scheduled = False
+        calls, self._gathered = self._gathered, []
+        if not calls:
+            return
+        predicted = self._predict(calls)
+        if predicted:
+            self._under_way += 1
+            self._committer.put(predicted, self._loop, self._written)
+
+    def _written(self) -> None:
+        self._under_way -= 1
+        if self._gathered and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._predict_here)
+
+    def _work_off(self) -> None:
+        # The trees' OpenMP threads would fight over the cores with those of other threads and processes.
+        with threadpool_limits(limits=1):
+            ended = False
+            while not ended:
+                calls, ended = all_waiting(self._for_thread)
+                if calls and (predicted := self._predict(calls)):
+                    self._committer.put(predicted, self._loop, _nothing)
+
+    def _predict(self, calls: Sequence[Call]) -> Sequence[Predicted]:
+        try:
+            outcome = self._predictor.predict(calls)
+        except Exception as error:  # nobody may wait for ever because of what was not foreseen
+            _log.exception("a prediction failed")
+            self._fail([(call, error) for call in calls])
+            return ()
+        self._fail(outcome.failed)
+        return outcome.predicted
+
+    def _fail(self, failed: Sequence[tuple[Call, Exception]]) -> None:
+        for call, error in failed:
+            if threading.current_thread() is self._thread:
+                self._loop.call_soon_threadsafe(call.settle, error)
+            else:
+                call.settle(error)
+
+    def _watch(self) -> None:
+        """Let nobody wait longer than is allowed, whatever hangs."""
+        oldest = time.perf_counter() - self._seconds
+        for call in [call for call in self._open if call.arrived < oldest]:
+            call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
+        self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)
+
+
+def _nothing() -> None:
+    pass

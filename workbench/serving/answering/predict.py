@@ -1,0 +1,172 @@
+"""From requests that wait together to predictions: grouped, checked, scored. Logged by somebody else."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.serving.answering.call import Answer, Call
+from workbench.serving.log.batch import Batch, Columns, Role
+from workbench.serving.models.lineup import Canary, Models
+from workbench.serving.models.loaded import LoadedModel
+from workbench.serving.protocol.asked import Asked
+from workbench.serving.protocol.schema import Refused
+from workbench.store.clock import Clock
+
+__all__ = ["Predicted", "Predictor"]
+
+ROWS_TOGETHER = 500
+# What a feature builder or an estimator raises on values that it cannot take.
+_ABOUT_VALUES = (ValueError, TypeError, KeyError, OverflowError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Requests that one version answered together: what the log keeps, and the answer to each.
+
+    ``columns`` are the typed raw columns; in the log personal ones may be concealed.
+    """
+
+    model: LoadedModel
+    columns: Columns
+    batch: Batch
+    calls: Sequence[Call]
+    answers: Sequence[Answer]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    predicted: list[Predicted] = field(default_factory=list)
+    failed: list[tuple[Call, Exception]] = field(default_factory=list)
+
+
+class Predictor:
+    """Predicts; nothing that it returns may be told before it is in the log.
+
+    Requests that ask the same of the same version are predicted as one batch: pandas, scikit-learn and numpy
+    take about as long for one row as for dozens. If that batch is refused, each of its requests is tried
+    by itself, so none suffers from another.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        *,
+        clock: Clock,
+        simulated: bool,
+        code_version: str,
+        canary: Canary | None = None,
+        conceal: Callable[[Columns], Columns] | None = None,
+    ) -> None:
+        self._models, self._clock, self._simulated = models, clock, simulated
+        self._code_version, self._canary = code_version, canary or Canary()
+        self._conceal = conceal
+        self._prefix, self._counter = secrets.token_hex(8), itertools.count()
+
+    def predict(self, calls: Sequence[Call]) -> _Outcome:
+        """Predict requests that wait together; each of them is in one of the two lists that come back."""
+        lineup = self._models.now
+        outcome = _Outcome()
+        groups: dict[Hashable, tuple[LoadedModel, Role, list[Call]]] = {}
+        for call in calls:
+            try:
+                model, role = lineup.choose(call.asked, call.request_id, self._canary)
+            except Refused as refused:
+                outcome.failed.append((call, refused))
+                continue
+            # A large request gains nothing by company, and would make it wait.
+            alone = call if call.asked.rows > ROWS_TOGETHER else None
+            key = (model.version, role, alone, call.asked.group)
+            groups.setdefault(key, (model, role, []))[2].append(call)
+        for model, role, group in groups.values():
+            for tried in self._together(model, role, group):
+                if isinstance(tried, Predicted):
+                    outcome.predicted.append(tried)
+                else:
+                    outcome.failed.append(tried)
+        return outcome
+
+    def _together(
+        self, model: LoadedModel, role: Role, calls: list[Call]
+    ) -> Iterator[Predicted | tuple[Call, Exception]]:
+        try:
+            yield self._predict(model, role, calls)
+        except Refused as refused:
+            if len(calls) == 1:
+                yield calls[0], refused
+            else:
+                for call in calls:
+                    yield from self._together(model, role, [call])
+        except Exception as error:
+            for call in calls:
+                yield call, error
+
+    def _predict(self, model: LoadedModel, role: Role, calls: list[Call]) -> Predicted:
+        asked = Asked.merged([call.asked for call in calls])
+        typed = model.request.typed(asked.columns)
+        asked_at = self._asked_at(asked)
+        try:
+            features, outputs = model.answer(typed.columns, asked_at)
+        except _ABOUT_VALUES as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise Refused(
+                400, f"the features of these rows cannot be built or scored: {reason[:300]}"
+            ) from error
+        # Random start, then counted: unique over restarts, and short.
+        stem = f"{self._prefix}{next(self._counter):08x}"
+        counts = [call.asked.rows for call in calls]
+        now = time.perf_counter()
+        latencies = np.array([(now - call.arrived) * 1000 for call in calls], dtype=np.float32)
+        batch = Batch(
+            prediction_ids=[f"{stem}-{number}" for number in range(asked.rows)],
+            asked_at=asked_at,
+            inputs=typed.columns if self._conceal is None else self._conceal(typed.columns),
+            features=features,
+            outputs=outputs,
+            classes=model.classes,
+            model=model.model,
+            version=model.version,
+            role=role,
+            code_version=self._code_version,
+            run_id=model.run_id,
+            datasets=model.datasets,
+            latency_ms=latencies if len(calls) == asked.rows else np.repeat(latencies, counts),
+            request_ids=[call.request_id for call in calls for _ in range(call.asked.rows)],
+            user_groups=asked.user_groups(),
+            notes=typed.notes,
+        )
+        return Predicted(model, typed.columns, batch, calls, list(_parts(batch, counts)))
+
+    def _asked_at(self, asked: Asked) -> NDArray[np.datetime64]:
+        times = asked.simulated()
+        if times is not None and not self._simulated:
+            raise Refused(
+                400, "params.simulated_time is taken only by a server that was started for a replay"
+            )
+        if times is not None:
+            return times
+        if self._simulated:
+            raise Refused(400, "params.simulated_time is missing; this server was started for a replay")
+        now = self._clock.now().astimezone(UTC).replace(tzinfo=None)
+        return np.full(asked.rows, now, dtype="datetime64[us]")
+
+
+def _parts(batch: Batch, counts: Sequence[int]) -> Iterator[Answer]:
+    """One answer for each run of rows of the given lengths."""
+    first = 0
+    for count in counts:
+        part = slice(first, first + count)
+        notes = (
+            {row - first: batch.notes[row] for row in range(part.start, part.stop) if row in batch.notes}
+            if batch.notes
+            else {}
+        )
+        yield Answer(batch.outputs[part], batch.prediction_ids[part], batch.version, batch.classes, notes)
+        first += count

@@ -1,0 +1,77 @@
+"""What goes back: a status, a body, and for whatever went wrong one line."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgspec
+from starlette.types import Send
+
+from workbench.errors import ServingError
+from workbench.serving.protocol.schema import Refused
+
+__all__ = ["JSON", "Reply", "failure"]
+
+_log = logging.getLogger(__name__)
+JSON = b"application/json"
+_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+_COME_BACK = (b"retry-after", b"1")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response; errors are ``{"error_code": …, "message": one line}``, as MLflow's are.
+
+    The Open Inference Protocol wants the line as ``error``, so below ``/v2`` it is there, too.
+    """
+
+    status: int
+    body: bytes
+    kind: bytes = JSON
+
+    @classmethod
+    def json(cls, content: Any, status: int = 200) -> Self:
+        return cls(status, msgspec.json.encode(content))
+
+    @classmethod
+    def error(cls, status: int, message: str, path: str = "") -> Self:
+        told = {"error_code": _CODES.get(status, "BAD_REQUEST"), "message": message}
+        if path.startswith("/v2"):
+            told["error"] = message
+        return cls.json(told, status)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        headers = [(b"content-type", self.kind), (b"content-length", b"%d" % len(self.body))]
+        if self.status in (429, 503):
+            headers.append(_COME_BACK)
+        elif self.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        return headers
+
+    async def send(self, send: Send, request_id: str) -> None:
+        headers = [*self.headers, (b"x-request-id", request_id.encode("ascii"))]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def failure(error: Exception, request_id: str, path: str) -> Reply:
+    """The reply to a request that failed, whoever's fault it was; the server's log says more."""
+    if isinstance(error, Refused):
+        if error.__cause__ is not None:
+            _log.warning("request %s refused: %s", request_id, error.message, exc_info=error.__cause__)
+        return Reply.error(error.status, error.message, path)
+    if isinstance(error, ServingError):
+        _log.warning("request %s not answered: %s", request_id, error.message)
+        return Reply.error(503, error.message, path)
+    _log.error("request %s failed", request_id, exc_info=error)
+    return Reply.error(500, f"the server failed; its log says why, under {request_id}", path)

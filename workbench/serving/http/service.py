@@ -1,0 +1,195 @@
+"""What the routes share: the models, the log, the counts; started and drained together."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from workbench.config import ServingConfig
+from workbench.serving import feedback, truth
+from workbench.serving.answering.commit import Committer
+from workbench.serving.answering.desk import Desk
+from workbench.serving.answering.lane import Lane
+from workbench.serving.answering.predict import Predicted, Predictor
+from workbench.serving.answering.shadow import Shadows
+from workbench.serving.business import BusinessKey
+from workbench.serving.http.health import Counts, Health, LogHealth
+from workbench.serving.http.keys import Keys
+from workbench.serving.log.batch import Columns, Writer
+from workbench.serving.models.lineup import Canary, Models
+from workbench.serving.models.loaded import LoadedModel
+from workbench.serving.protocol.truth import decode_feedback, decode_truth
+from workbench.serving.settings import Settings
+from workbench.store.clock import Clock
+from workbench.store.database import Database
+
+__all__ = ["Service"]
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """One server's parts.
+
+    Parameters
+    ----------
+    open_log : callable
+        Opens a writer of the prediction log for a purpose: ``"answers"``, ``"shadow"``.
+    log_name : str
+        What ground truth and feedback are filed under.
+    config : ServingConfig
+        ``[serving]`` of the project.
+    keys : Keys, optional
+        Who may ask what; everybody everything without it.
+    business_key : BusinessKey, optional
+        By which ground truth may come, too.
+    conceal : callable, optional
+        Replaces personal values in what the log keeps.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        models: Models,
+        *,
+        open_log: Callable[[str], Writer],
+        log_name: str,
+        database: Database,
+        clock: Clock,
+        project: str,
+        code_version: str,
+        config: ServingConfig | None = None,
+        keys: Keys | None = None,
+        business_key: BusinessKey | None = None,
+        conceal: Callable[[Columns], Columns] | None = None,
+    ) -> None:
+        limits, config = settings.limits, config or ServingConfig()
+        self.settings, self.models, self.log_name = settings, models, log_name
+        self.database, self.clock, self.project = database, clock, project
+        self.keys, self._business_key = keys or Keys(), business_key or BusinessKey()
+        self.shadows = Shadows(functools.partial(open_log, "shadow"), limits.shadow_rows, config.shadow_share)
+        self.log = open_log("answers")
+        predictor = Predictor(
+            models,
+            clock=clock,
+            simulated=settings.simulated,
+            code_version=code_version,
+            canary=Canary(config.canary.share, config.canary.key) if config.canary else None,
+            conceal=conceal,
+        )
+        committer = Committer(self.log, kept=self._kept, settled=self._settled)
+        self.desk = Desk(predictor, committer, models, waiting=limits.waiting, seconds=limits.answer_seconds)
+        self.committer = committer
+        self.writing_truth = Lane("truth", self._record, limits.waiting)
+        self.counts = Counts()
+        self.log_error = ""
+        self.started_at = datetime.now(UTC)
+
+    async def record(self, kind: str, body: bytes, request_id: str) -> int:
+        """Keep ground truth (``kind`` is ``"truth"``) or feedback; how many rows were kept, durably."""
+        kept = await self.writing_truth.run((kind, body, request_id))
+        if kind == "truth":
+            self.count(truth_rows=kept)
+        else:
+            self.count(feedback_rows=kept)
+        return kept
+
+    def _record(self, tasks: list[tuple[str, bytes, str]]) -> list[int | Exception]:
+        outcomes: list[int | Exception] = []
+        for kind, body, request_id in tasks:
+            try:
+                outcomes.append(self._record_one(kind, body, request_id))
+            except Exception as error:
+                outcomes.append(error)
+        return outcomes
+
+    def _record_one(self, kind: str, body: bytes, request_id: str) -> int:
+        most = self.settings.limits.rows
+        if kind == "feedback":
+            given = decode_feedback(body, most, self.clock.now())
+            return feedback.record(self.database, self.log_name, given, self.clock, request_id=request_id)
+        default = None if self.settings.simulated else self.clock.now()
+        rows = decode_truth(body, most, default)
+        return truth.record(self.database, self.log_name, rows, self.clock, self._business_key)
+
+    def _kept(self, predicted: Predicted) -> None:
+        """In the committer's thread: what a champion or canary answered goes to the shadows, too."""
+        shadows = self.models.now.shadows
+        if shadows and predicted.batch.role in ("champion", "canary"):
+            self.shadows.offer(shadows, predicted)
+
+    def _settled(self, predicted: Sequence[Predicted], error: Exception | None) -> None:
+        self.log_error = "" if error is None else str(error)
+        if error is None:
+            answered = sum(len(one.calls) for one in predicted)
+            self.count(answered=answered, rows=sum(len(one.batch.prediction_ids) for one in predicted))
+
+    def report(self) -> Health:
+        """What the server says about itself, now."""
+        lineup, features = self.models.now, self.models.features
+        champion = lineup.champion
+        return Health(
+            state="no_champion" if champion is None else "log_failed" if self.log_error else "ready",
+            project=self.project,
+            pid=os.getpid(),
+            model=next((model.model for model in lineup.loaded), ""),
+            champion=None if champion is None else champion.version,
+            shadows=tuple(model.version for model in lineup.shadows),
+            follows=self.models.follows,
+            simulated=self.settings.simulated,
+            started_at=self.started_at,
+            log=LogHealth(not self.log_error, self.settings.log_folder, self.log_name, self.log_error),
+            counts=self.shadows.counted(self.counts),
+            request=tuple(lineup.request.columns),
+            memory=features.memory,
+            problems=lineup.problems,
+            canary=None if lineup.canary is None else lineup.canary.version,
+            paths={str(model.version): _path(model) for model in lineup.loaded},
+        )
+
+    def replied(self, status: int, path: str, arrived: float) -> None:
+        """Count a reply that is about to go."""
+        if status >= 500:
+            self.count(failed=1)
+        elif status >= 400:
+            self.count(refused=1)
+
+    def count(self, **more: int) -> None:
+        self.counts = replace(
+            self.counts, **{name: getattr(self.counts, name) + by for name, by in more.items()}
+        )
+
+    async def start(self) -> None:
+        """Before the first request."""
+        self.desk.start()
+        for part in (self.committer, self.writing_truth, self.shadows, self.models):
+            part.start()
+
+    async def drain(self) -> None:
+        """After the last request: what is acknowledged is in the log already, what waits gets done."""
+        await asyncio.to_thread(self._drain)
+
+    def _drain(self) -> None:
+        end = time.monotonic() + self.settings.limits.drain_seconds
+
+        def left() -> float:
+            return max(0.0, end - time.monotonic())
+
+        self.models.stop()
+        self.desk.stop(left())
+        recorded = self.writing_truth.stop(left())
+        if not self.shadows.drain(left()):
+            _log.warning("the shadows did not finish in time; what they had not predicted is lost")
+        # A thread that hangs may still hold its file; what it acknowledged is on disk already.
+        if recorded:
+            self.database.close()
+
+
+def _path(model: LoadedModel) -> str:
+    return "compiled" if model.path.compiled is not None else f"plain: {model.path.reason}"

@@ -1,0 +1,135 @@
+"""Who answers just now: the champion, a canary for its share, and the shadows."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from workbench.serving.http.health import Problem
+from workbench.serving.log.batch import Role
+from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.serving.protocol.asked import Asked
+from workbench.serving.protocol.schema import Refused, RequestSchema
+
+__all__ = ["Canary", "Lineup", "ModelSource", "Models", "Pinned"]
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A share of the traffic that a canary answers.
+
+    ``key`` is the raw column that makes it sticky: equal values are always answered by the same one.
+    Without it every request is drawn by its id.
+    """
+
+    share: float = 0.0
+    key: str = ""
+
+    def takes(self, asked: Asked, request_id: str) -> bool:
+        """Whether the canary answers; a request of many rows goes by the key of its first."""
+        if self.share <= 0:
+            return False
+        cells = asked.columns.get(self.key)
+        drawn = request_id if cells is None else str(cells[0])
+        return zlib.crc32(drawn.encode("utf-8", "replace")) < self.share * 2**32
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """Who answers at one moment. A request takes it once, so one version answers all its rows."""
+
+    champion: LoadedModel | None = None
+    shadows: tuple[LoadedModel, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    canary: LoadedModel | None = None
+
+    @property
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """All of them, the champion first."""
+        first = (self.champion, self.canary)
+        return (*(model for model in first if model is not None), *self.shadows)
+
+    @property
+    def request(self) -> RequestSchema:
+        """What a raw row has to have, for whoever answers first."""
+        return next((model.request for model in self.loaded), RequestSchema({}))
+
+    def pick(self, version: int | None) -> LoadedModel | None:
+        """The champion, or the loaded version of that number; none if there is no such one."""
+        if version is None:
+            return self.champion
+        return next((model for model in self.loaded if model.version == version), None)
+
+    def choose(self, asked: Asked, request_id: str, canary: Canary) -> tuple[LoadedModel, Role]:
+        """Who answers a request, and as what.
+
+        Raises
+        ------
+        Refused
+            When there is no champion (503), or the version that was asked for is not loaded (404).
+        """
+        if asked.version is None and self.canary is not None and canary.takes(asked, request_id):
+            return self.canary, "canary"
+        model = self.pick(asked.version)
+        if model is not None:
+            return model, "champion" if model is self.champion else "challenger"
+        if asked.version is None:
+            raise Refused(503, "no version is champion yet; promote one: workbench promote VERSION")
+        known = ", ".join(str(loaded.version) for loaded in self.loaded) or "none"
+        raise Refused(404, f"version {asked.version} is not loaded; loaded: {known}")
+
+
+class Models(Protocol):
+    """What the server answers with, now. :class:`Pinned` stays, ``Follower`` changes."""
+
+    @property
+    def now(self) -> Lineup: ...
+
+    @property
+    def features(self) -> FeatureBuilder: ...
+
+    @property
+    def follows(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class ModelSource(Protocol):
+    """Where versions come from: the registry, or what a test brings."""
+
+    def aliases(self) -> Mapping[str, int]:
+        """Every alias that names a version now: ``champion``, ``challenger``, ``shadow-1`` and so on."""
+
+    def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
+        """Load a version; raises when it cannot be."""
+
+    def features(self) -> FeatureBuilder:
+        """The feature builder with the newest memory; the same object while nothing is newer."""
+
+
+class Pinned:
+    """The same versions from start to end: a replay, or a test."""
+
+    follows = False
+
+    def __init__(self, lineup: Lineup, features: FeatureBuilder) -> None:
+        self.now = lineup
+        self.features = features
+
+    @classmethod
+    def load(cls, source: ModelSource, champion: int | None, shadows: tuple[int, ...]) -> Pinned:
+        """Load the given versions; the first that does not load ends it with its error."""
+        features = source.features()
+        best = None if champion is None else source.load(champion, features)
+        others = tuple(source.load(version, features) for version in shadows if version != champion)
+        return cls(Lineup(best, others), features)
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
