@@ -1,0 +1,79 @@
+"""A server's parts, made from a project and its settings."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.project import Project
+from workbench.serving.settings import Settings, log_name
+from workbench.tracking.environment import code_version
+
+if TYPE_CHECKING:
+    from workbench.serving.http.service import Service
+    from workbench.serving.log.batch import Writer
+    from workbench.serving.models.lineup import Models
+
+__all__ = ["code_of", "make_service", "open_log"]
+
+
+def make_service(project: Project, settings: Settings) -> Service:
+    """The service of one server process.
+
+    Raises
+    ------
+    WorkbenchError
+        When the models, the log, the database or a key cannot be had.
+    """
+    from workbench.serving.business import BusinessKey
+    from workbench.serving.http.keys import Keys
+    from workbench.serving.http.service import Service
+    from workbench.serving.personal import concealer
+    from workbench.store.clock import SystemClock
+    from workbench.store.database import open_database
+
+    folder = Path(settings.log_folder)
+    return Service(
+        settings,
+        _models(project, settings),
+        open_log=lambda purpose: open_log(project, folder, purpose),
+        log_name=log_name(project, folder),
+        database=open_database(project),
+        clock=SystemClock(),
+        project=str(project.root),
+        code_version=code_of(project),
+        config=project.config.serving,
+        keys=Keys.open(project, settings.host),
+        business_key=BusinessKey.open(project),
+        conceal=concealer(project),
+    )
+
+
+def code_of(project: Project) -> str:
+    """The version of the project's code that answers."""
+    return code_version(project.root)
+
+
+def open_log(project: Project, folder: Path, purpose: str) -> Writer:
+    """A writer of the log in ``folder``, or of the database that ``[serving] log`` names."""
+    from workbench.serving.log.sqlite import SqliteWriter
+
+    return SqliteWriter(folder, purpose)
+
+
+def _models(project: Project, settings: Settings) -> Models:
+    from workbench.serving.models.follow import Follower
+    from workbench.serving.models.lineup import Pinned
+
+    source = _resolve(project, settings.models)(project, settings)
+    if settings.pinned:
+        return Pinned.load(source, settings.champion, settings.shadows)
+    return Follower(source)
+
+
+def _resolve(project: Project, reference: str) -> Any:
+    module, _, attribute = reference.partition(":")
+    if module.startswith("workbench."):
+        return getattr(importlib.import_module(module), attribute)
+    return project.resolve(reference)
