@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +33,8 @@ class Committer:
     kept
         Called in the thread with what is durable now, before its answers go.
     settled
-        Called in the event loop's thread after answers went, with their predictions and the error if there
-        was one.
+        Called in the event loop's thread after answers went, with their predictions, the seconds that the
+        commit took, and the error if there was one.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Committer:
         writer: Writer,
         *,
         kept: Callable[[Predicted], None],
-        settled: Callable[[Sequence[Predicted], Exception | None], None],
+        settled: Callable[[Sequence[Predicted], float, Exception | None], None],
     ) -> None:
         self._writer, self._kept, self._settled = writer, kept, settled
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -69,9 +70,11 @@ class Committer:
             if not items:
                 continue
             predicted = [one for item in items for one in item.predicted]
+            begun = time.perf_counter()
             error = self._commit(predicted)
+            taken = time.perf_counter() - begun
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                items[0].loop.call_soon_threadsafe(self._settle, items, error)
+                items[0].loop.call_soon_threadsafe(self._settle, items, taken, error)
         self._writer.close()
 
     def _commit(self, predicted: Sequence[Predicted]) -> Exception | None:
@@ -85,10 +88,10 @@ class Committer:
             self._kept(one)
         return None
 
-    def _settle(self, items: Sequence[_Item], error: Exception | None) -> None:
+    def _settle(self, items: Sequence[_Item], seconds: float, error: Exception | None) -> None:
         for item in items:
             for one in item.predicted:
                 for call, answer in zip(one.calls, one.answers, strict=True):
                     call.settle(answer if error is None else error)
-            self._settled(item.predicted, error)
             item.done()
+        self._settled([one for item in items for one in item.predicted], seconds, error)

@@ -31,7 +31,8 @@ _ABOUT_VALUES = (ValueError, TypeError, KeyError, OverflowError, ArithmeticError
 class Predicted:
     """Requests that one version answered together: what the log keeps, and the answer to each.
 
-    ``columns`` are the typed raw columns; in the log personal ones may be concealed.
+    ``columns`` are the typed raw columns; in the log personal ones may be concealed. ``feature_seconds`` and
+    ``model_seconds`` are what building the features and asking the model took.
     """
 
     model: LoadedModel
@@ -39,6 +40,8 @@ class Predicted:
     batch: Batch
     calls: Sequence[Call]
     answers: Sequence[Answer]
+    feature_seconds: float
+    model_seconds: float
 
 
 @dataclass(slots=True)
@@ -112,8 +115,11 @@ class Predictor:
         asked = Asked.merged([call.asked for call in calls])
         typed = model.request.typed(asked.columns)
         asked_at = self._asked_at(asked)
+        begun = time.perf_counter()
         try:
-            features, outputs = model.answer(typed.columns, asked_at)
+            features = model.built(typed.columns, asked_at)
+            between = time.perf_counter()
+            outputs = model.scored(features, asked.rows)
         except _ABOUT_VALUES as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise Refused(
@@ -128,7 +134,7 @@ class Predictor:
             prediction_ids=[f"{stem}-{number}" for number in range(asked.rows)],
             asked_at=asked_at,
             inputs=typed.columns if self._conceal is None else self._conceal(typed.columns),
-            features=features,
+            features=features.columns,
             outputs=outputs,
             classes=model.classes,
             model=model.model,
@@ -142,7 +148,8 @@ class Predictor:
             user_groups=asked.user_groups(),
             notes=typed.notes,
         )
-        return Predicted(model, typed.columns, batch, calls, list(_parts(batch, counts)))
+        answers = list(_parts(batch, counts))
+        return Predicted(model, typed.columns, batch, calls, answers, between - begun, now - between)
 
     def _asked_at(self, asked: Asked) -> NDArray[np.datetime64]:
         times = asked.simulated()

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from workbench.serving.answering.predict import Predicted
 from workbench.serving.http.health import Counts
 from workbench.serving.log.batch import Batch, Columns, Writer
-from workbench.serving.models.loaded import LoadedModel
+from workbench.serving.models.loaded import Built, LoadedModel
 
 __all__ = ["Shadows"]
 
@@ -114,10 +114,9 @@ class Shadows:
         batch, columns = job.predicted.batch, job.predicted.columns
         if job.rows is not None:
             batch, columns = _only(batch, job.rows), _rows(columns, job.rows)
-        same = (
-            model.features is job.predicted.model.features and job.predicted.model.path.compiled is not None
-        )
-        features, outputs = model.answer(columns, batch.asked_at, batch.features if same else None)
+        same = model.features is job.predicted.model.features and model.path.compiled is not None
+        built = Built(batch.features) if same else model.built(columns, batch.asked_at)
+        outputs = model.scored(built, job.count)
         if self._writer is None:
             self._writer = self._open_log()
         taken = np.full(job.count, (time.perf_counter() - begun) * 1000, dtype=np.float32)
@@ -125,7 +124,7 @@ class Shadows:
             [
                 replace(
                     batch,
-                    features=features,
+                    features=built.columns,
                     outputs=outputs,
                     classes=model.classes,
                     model=model.model,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self, cast
@@ -100,17 +99,8 @@ def listen(
     *,
     limits: Limits,
     tls: Tls | None = None,
-    each_second: Callable[[], None] | None = None,
 ) -> None:
-    """Serve ``app`` until SIGTERM or SIGINT.
-
-    Parameters
-    ----------
-    answering : callable
-        Called once, when requests are answered.
-    each_second : callable, optional
-        Called about once a second in the event loop; so it has to be quick.
-    """
+    """Serve ``app`` until SIGTERM or SIGINT; ``answering`` is called once, when requests are answered."""
     certificate = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key} if tls else {}
     config = uvicorn.Config(
         app,
@@ -126,19 +116,9 @@ def listen(
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=limits.grace_seconds,
-        callback_notify=None if each_second is None else _awaited(each_second),
-        timeout_notify=1,
         **cast(dict[str, Any], certificate),
     )
     _Listener(config, place, limits, answering).run(sockets=[place.listening])
-
-
-def _awaited(each_second: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    @functools.wraps(each_second)
-    async def call() -> None:
-        each_second()
-
-    return call
 
 
 def _connections(wanted: int) -> int:

@@ -97,7 +97,7 @@ class Routes:
     async def _metrics(self, _: Request, __: bytes) -> Reply:
         from workbench.serving.http.metrics import CONTENT_TYPE
 
-        return Reply(200, self._service.render_metrics(), CONTENT_TYPE.encode("ascii"))
+        return Reply(200, self._service.metrics.render(), CONTENT_TYPE.encode("ascii"))
 
     async def _openapi(self, _: Request, __: bytes) -> Reply:
         from workbench.serving.http import openapi

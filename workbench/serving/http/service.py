@@ -21,6 +21,7 @@ from workbench.serving.answering.shadow import Shadows
 from workbench.serving.business import BusinessKey
 from workbench.serving.http.health import Counts, Health, LogHealth
 from workbench.serving.http.keys import Keys
+from workbench.serving.http.metrics import Metrics, Now
 from workbench.serving.log.batch import Columns, Writer
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
@@ -32,6 +33,18 @@ from workbench.store.database import Database
 __all__ = ["Service"]
 
 _log = logging.getLogger(__name__)
+_REFRESH_SECONDS = 1.0
+_REASONS = {
+    400: "wrong",
+    401: "no key",
+    403: "not allowed",
+    404: "not found",
+    408: "too slow",
+    413: "too large",
+    415: "content type",
+    429: "too many",
+    503: "unavailable",
+}
 
 
 class Service:
@@ -88,6 +101,7 @@ class Service:
         self.committer = committer
         self.writing_truth = Lane("truth", self._record, limits.waiting)
         self.counts = Counts()
+        self.metrics = Metrics(settings.metrics_folder, self._look)
         self.log_error = ""
         self.started_at = datetime.now(UTC)
 
@@ -124,11 +138,35 @@ class Service:
         if shadows and predicted.batch.role in ("champion", "canary"):
             self.shadows.offer(shadows, predicted)
 
-    def _settled(self, predicted: Sequence[Predicted], error: Exception | None) -> None:
+    def _settled(self, predicted: Sequence[Predicted], seconds: float, error: Exception | None) -> None:
         self.log_error = "" if error is None else str(error)
-        if error is None:
-            answered = sum(len(one.calls) for one in predicted)
-            self.count(answered=answered, rows=sum(len(one.batch.prediction_ids) for one in predicted))
+        if error is not None:
+            self.metrics.log_failed()
+            return
+        self.metrics.took("commit", seconds)
+        for one in predicted:
+            rows = len(one.batch.prediction_ids)
+            self.metrics.gathered(rows)
+            self.metrics.took("features", one.feature_seconds)
+            self.metrics.took("model", one.model_seconds)
+            self.metrics.answered(one.batch.version, one.batch.role, rows)
+            self.count(answered=len(one.calls), rows=rows)
+
+    def _look(self) -> Now:
+        """What the metrics want to know of the present."""
+        champion, counts = self.models.now.champion, self.shadows.counted(self.counts)
+        return Now(
+            waiting=self.desk.waiting,
+            champion=0 if champion is None else champion.version,
+            registry_age_seconds=self.models.age(),
+            shadow_rows=counts.shadow_rows,
+            shadow_failed_rows=counts.shadow_failed_rows,
+            shadow_dropped_rows=counts.shadow_dropped_rows,
+        )
+
+    def _refresh(self) -> None:
+        self.metrics.refresh()
+        self._refreshing = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self._refresh)
 
     def report(self) -> Health:
         """What the server says about itself, now."""
@@ -155,10 +193,13 @@ class Service:
 
     def replied(self, status: int, path: str, arrived: float) -> None:
         """Count a reply that is about to go."""
+        self.metrics.replied(status, time.perf_counter() - arrived)
         if status >= 500:
             self.count(failed=1)
         elif status >= 400:
             self.count(refused=1)
+        if status >= 400:
+            self.metrics.refused(_REASONS.get(status, str(status)))
 
     def count(self, **more: int) -> None:
         self.counts = replace(
@@ -170,9 +211,11 @@ class Service:
         self.desk.start()
         for part in (self.committer, self.writing_truth, self.shadows, self.models):
             part.start()
+        self._refresh()
 
     async def drain(self) -> None:
         """After the last request: what is acknowledged is in the log already, what waits gets done."""
+        self._refreshing.cancel()
         await asyncio.to_thread(self._drain)
 
     def _drain(self) -> None:

@@ -59,6 +59,7 @@ class Follower:
         # A server whose features cannot be built at all has nothing to start for: let it raise.
         self.features: FeatureBuilder = source.features()
         self._features_read = clock()
+        self._looked_at = clock()
         self.now = Lineup()
         self.look()
 
@@ -67,6 +68,10 @@ class Follower:
 
     def stop(self) -> None:
         self._ended.set()
+
+    def age(self) -> float:
+        """Seconds since the registry told its aliases."""
+        return self._clock() - self._looked_at
 
     def look(self) -> None:
         """Look once, and swap when something changed."""
@@ -77,6 +82,7 @@ class Follower:
             self._note("registry", error)
             return
         self._forget("registry")
+        self._looked_at = self._clock()
         first, second, others = _parts(wanted)
         champion = self._settle(first, features, instead=self.now.champion)
         canary = None if second == first else self._settle(second, features, instead=None)

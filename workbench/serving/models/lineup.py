@@ -93,6 +93,9 @@ class Models(Protocol):
     @property
     def follows(self) -> bool: ...
 
+    def age(self) -> float:
+        """Seconds since the registry was last looked at."""
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -127,6 +130,10 @@ class Pinned:
         best = None if champion is None else source.load(champion, features)
         others = tuple(source.load(version, features) for version in shadows if version != champion)
         return cls(Lineup(best, others), features)
+
+    def age(self) -> float:
+        """It is never looked at again, and nothing waits for that."""
+        return 0.0
 
     def start(self) -> None:
         """Nothing to start."""

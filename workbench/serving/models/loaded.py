@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Build = Callable[[pd.DataFrame, Memories, "pd.Series[Any]"], pd.DataFrame]
     BuildArrays = Callable[[Columns, Memories, NDArray[np.datetime64]], Columns]
 
-__all__ = ["FeatureBuilder", "LoadedModel"]
+__all__ = ["Built", "FeatureBuilder", "LoadedModel"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class FeatureBuilder:
         return {table.name: table.version for table in self.memory}
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The features of some rows: as plain arrays, and for the plain path as the frame they came in."""
+
+    columns: Columns
+    frame: pd.DataFrame | None = None
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """One version of the registered model, ready to answer.
@@ -95,20 +104,18 @@ class LoadedModel:
                 f"{self.model} {self.version} is no fitted classifier or regressor; it cannot be served"
             )
 
-    @property
+    @functools.cached_property
     def classes(self) -> tuple[str, ...]:
         """The classes of a classifier, as text; none of a regressor."""
         return tuple(map(str, getattr(self.estimator, "classes_", ())))
 
-    @property
+    @functools.cached_property
     def datasets(self) -> dict[str, int]:
         """Versions of what it was trained from and of what it looks up now."""
         return {**self.trained_from, **self.features.versions}
 
-    def answer(
-        self, columns: Columns, asked_at: NDArray[np.datetime64], features: Columns | None = None
-    ) -> tuple[Columns, NDArray[Any]]:
-        """Features and outputs of typed raw rows.
+    def built(self, columns: Columns, asked_at: NDArray[np.datetime64]) -> Built:
+        """The features of typed raw rows.
 
         Parameters
         ----------
@@ -116,13 +123,14 @@ class LoadedModel:
             As :meth:`RequestSchema.typed` gives them.
         asked_at : ndarray of datetime64[us]
             In UTC, one a row.
-        features : dict of ndarray, optional
-            When they are built already, by the same builder.
+        """
+        if self.path.compiled is not None:
+            return Built(self.features.arrays(self.request, columns, asked_at))
+        frame = self.features.frame(self.request, columns, asked_at)
+        return Built(columns_of(frame), frame)
 
-        Returns
-        -------
-        features, outputs
-            The values used, as plain arrays; and what ``predict_proba`` or ``predict`` gives.
+    def scored(self, built: Built, rows: int) -> NDArray[Any]:
+        """What ``predict_proba`` or ``predict`` gives for features of so many rows, by whichever path.
 
         Raises
         ------
@@ -131,17 +139,14 @@ class LoadedModel:
         ValueError
             When the estimator refuses the values, or an output is not finite.
         """
-        compiled = self.path.compiled
-        if compiled is None:
-            frame = self.features.frame(self.request, columns, asked_at)
-            features, found = columns_of(frame), self.outputs(frame)
+        if self.path.compiled is not None:
+            found = self.path.compiled(built.columns, rows)
         else:
-            if features is None:
-                features = self.features.arrays(self.request, columns, asked_at)
-            found = compiled(features, len(asked_at))
+            assert built.frame is not None
+            found = self.outputs(built.frame)
         if not np.isfinite(found).all():
             raise ValueError("an output is not finite")
-        return features, found
+        return found
 
     def outputs(self, features: pd.DataFrame) -> NDArray[Any]:
         """What the estimator itself gives for features."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from workbench.serving.log.read import PredictionLog
 
 from tests.unit.serving import tiny_helpers as tiny
 from tests.unit.serving.tiny import NOW, rows
@@ -23,6 +22,7 @@ from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.desk import Desk
 from workbench.serving.answering.predict import Predictor
 from workbench.serving.log.batch import Batch, LogFailed
+from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.sqlite import SqliteWriter
 from workbench.serving.models.lineup import Canary, Lineup, Pinned
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
@@ -84,7 +84,7 @@ class Bench:
             code_version="abc",
             **self._more,  # type: ignore[arg-type]
         )
-        committer = Committer(self.writer, kept=lambda _: None, settled=lambda _, __: None)
+        committer = Committer(self.writer, kept=lambda _: None, settled=lambda _, __, ___: None)
         desk = Desk(predictor, committer, self.models, waiting=self._waiting, seconds=self._seconds)
         desk.start()
         committer.start()
@@ -202,7 +202,7 @@ async def bench_without_end(bench: Bench) -> list[Answer | Exception]:
     predictor = Predictor(
         bench.models, clock=SimulatedClock(NOW.to_pydatetime()), simulated=False, code_version="abc"
     )
-    committer = Committer(bench.writer, kept=lambda _: None, settled=lambda _, __: None)
+    committer = Committer(bench.writer, kept=lambda _: None, settled=lambda _, __, ___: None)
     desk = Desk(predictor, committer, bench.models, waiting=5, seconds=0.2)
     desk.start()
     answers = await asyncio.gather(bench._one(desk, body(rows(1)), "only"), return_exceptions=True)
