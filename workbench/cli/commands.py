@@ -41,6 +41,8 @@ _COMMANDS = {
     "ledger": ("promote", "Show who moved which alias, when and why."),
     "serve": ("serve", "Serve the champion over HTTP on this machine."),
     "predict": ("predict", "Score a file with the champion, without a server."),
+    "truth": ("truth", "Record what turned out to be true, from a file."),
+    "feedback": ("truth", "Show what users think of the answers."),
     "site": ("site", "Write the index page of all reports, and the model cards."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),
     "agent": ("agent", "Look at the process that makes notebooks start at once; stop it."),

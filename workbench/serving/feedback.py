@@ -112,6 +112,8 @@ def with_feedback(project: Project, log_name: str, frame: pd.DataFrame) -> pd.Da
         ``frame`` with ``rating`` (the mean; NaN without one), ``feedback`` (how many gave any) and
         ``remarks`` (a list of texts, oldest first; empty without one).
     """
+    import pandas as pd
+
     found = read(project, log_name)
     found = found[found["prediction_id"].isin(frame["prediction_id"])]
     groups = found.groupby("prediction_id", sort=False)
@@ -120,7 +122,7 @@ def with_feedback(project: Project, log_name: str, frame: pd.DataFrame) -> pd.Da
     return frame.assign(
         rating=ids.map(groups["rating"].mean()).astype("float64"),
         feedback=ids.map(groups.size()).fillna(0).astype("int64"),
-        remarks=[remarks.get(prediction_id, []) for prediction_id in ids],
+        remarks=pd.Series([remarks.get(name, []) for name in ids], index=frame.index, dtype=object),
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Connection
 
-__all__ = ["insert", "labelled", "record"]
+__all__ = ["insert", "labelled", "record", "values_of"]
 
 _CHUNK = 10_000
 _NO_KEY = BusinessKey()
@@ -52,7 +52,7 @@ def record(
 
     if not rows:
         return 0
-    values = [_values(log, row, key) for row in rows]
+    values = [values_of(log, row, key) for row in rows]
     try:
         with database.write() as connection:
             return insert(connection, values, clock.now())
@@ -82,7 +82,8 @@ def _chunks(values: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, A
         yield chunk
 
 
-def _values(log: str, row: TruthRow, key: BusinessKey) -> dict[str, Any]:
+def values_of(log: str, row: TruthRow, key: BusinessKey) -> dict[str, Any]:
+    """A row of the table, but for when it was received (errors as of :func:`record`)."""
     is_label = isinstance(row.value, str)
     return {
         "log": log,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Labels", "newest"]
+__all__ = ["Labels", "Told", "newest", "told"]
+
+#: What was said last of a case: a number or None, a class or None, and since when it is known.
+Told = tuple[float | None, str | None, datetime]
 
 # Up to so many predictions are asked for by id; for more, all ground truth of the log is read at once.
 _FEW = 20_000
@@ -81,6 +84,19 @@ def newest(
         np.where(later, by_key.labels, labels.labels),
         np.where(later, by_key.known_at, labels.known_at),
     )
+
+
+def told(connection: Connection, log: str, ids: Collection[str], *, by_key: bool) -> dict[str, Told]:
+    """What was received last of these predictions, or of all business keys, by name."""
+    about = [_TABLE.log == log]
+    if by_key:
+        found = _read(connection, _TABLE.business_key, [*about, _TABLE.prediction_id == ""])
+    else:
+        found = _by_id(connection, about, np.array(list(ids), dtype=object))
+    values: list[float | None] = [None if value != value else value for value in found.value.tolist()]
+    times = [time.replace(tzinfo=UTC) for time in found.known_at.tolist()]
+    # Of equal names the later stays.
+    return dict(zip(found.name.tolist(), zip(values, found.label.tolist(), times, strict=True), strict=True))
 
 
 def _by_id(connection: Connection, about: list[ColumnElement[bool]], ids: NDArray[Any]) -> _Rows:

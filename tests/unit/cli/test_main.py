@@ -26,6 +26,8 @@ COMMANDS = [
     "retire",
     "ledger",
     "serve",
+    "truth",
+    "feedback",
     "site",
     "check",
     "agent",
