@@ -5,12 +5,14 @@ a zone.
 What JSON has as ``params`` is JSON text in the schema's metadata, under ``params``. Out: ``prediction_id``,
 ``score``, one ``probability_CLASS`` for each class, ``model_version``, and ``notes`` if there are any.
 
-Bytes from outside are checked before they are believed: no compression (a small body would become a large
-one), no more rows than are taken, every offset and every text validated.
+Bytes from outside are checked before they are believed. A small body must not become a large one, so there is
+no compression, no view of text (many may be of the same bytes) and no dictionary that grows by parts; batches
+and rows are counted before any is unpacked; then every offset and every text is validated.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.decoding import check_rows, check_twice, decode_json
 from workbench.serving.protocol.params import Params, read_params
 from workbench.serving.protocol.refused import Refused, shown
-from workbench.serving.protocol.wire import batch_rows, compressed
+from workbench.serving.protocol.wire import read_batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,9 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["decode", "encode"]
 
 _PARAMS = b"params"
+_MOST_BATCHES = 64
 _PARAMS_DECODER = msgspec.json.Decoder(dict[str, Any])
 # What pyarrow raises on bytes that are no stream: its own errors are also some of these.
-_BAD_BYTES = (pa.ArrowException, ValueError, TypeError, LookupError, OSError, OverflowError, MemoryError)
+_BAD_BYTES = (
+    *(pa.ArrowException, ValueError, TypeError, LookupError),
+    *(OSError, OverflowError, MemoryError, struct.error),
+)
 _EARLIEST, _LATEST = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
 
 
@@ -50,17 +56,21 @@ def decode(body: bytes, most_rows: int) -> Asked:
         with ipc.open_stream(pa.BufferReader(body)) as stream:
             names = stream.schema.names
             check_twice(names)
+            for name, kind in zip(names, stream.schema.types, strict=True):
+                _check_type(name, kind)
             params = _params(stream.schema.metadata or {})
-            batches = [_columns(batch) for batch in _validated(stream)]
+            # As one piece, so that a dictionary that many batches share is looked at once.
+            table = pa.Table.from_batches(_validated(stream), stream.schema).combine_chunks()
+        check_rows(table.num_rows if names else 0, most_rows)
+        columns = {
+            name: _column(name, column.chunk(0)) for name, column in zip(names, table.columns, strict=True)
+        }
     except Refused:
         raise
     except _BAD_BYTES as error:
         reason = " ".join(str(error).split())[:200]
         raise Refused(400, f"the body is no Arrow IPC stream: {reason}") from None
-    rows = sum(len(batch[0]) for batch in batches) if names else 0
-    check_rows(rows, most_rows)
-    joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
-    return Asked(dict(zip(names, joined, strict=True)), rows, *params)
+    return Asked(columns, table.num_rows, *params)
 
 
 def encode(
@@ -109,17 +119,22 @@ def encode(
 
 def _check_messages(body: bytes, most_rows: int) -> None:
     """Look at every message before any is unpacked."""
-    rows = 0
+    rows = batches = 0
     for message in _messages(body):
-        if message.type not in ("schema", "dictionary", "record batch"):
-            raise Refused(400, f"the body has a message of the type {shown(message.type)}")
         if message.type == "schema":
             continue
-        metadata = message.metadata.to_pybytes()
-        if compressed(metadata, message.type):
+        if message.type not in ("dictionary", "record batch"):
+            raise Refused(400, f"the body has a message of the type {shown(message.type)}")
+        batch = read_batch(message.metadata.to_pybytes(), message.type)
+        if batch.compressed:
             raise Refused(400, "a compressed Arrow stream is not taken; write it without compression")
-        rows += batch_rows(metadata, message.type) if message.type == "record batch" else 0
-        check_rows(max(rows, 1), most_rows)
+        if batch.delta:
+            raise Refused(400, "a dictionary that grows by parts is not taken; write it as a whole")
+        if message.type == "record batch":
+            rows, batches = rows + max(batch.rows, 0), batches + 1
+            check_rows(max(rows, 1), most_rows)
+            if batches > _MOST_BATCHES:
+                raise Refused(400, f"more than {_MOST_BATCHES} record batches; write fewer and larger ones")
 
 
 def _messages(body: bytes) -> Iterator[Any]:
@@ -142,8 +157,15 @@ def _params(metadata: Mapping[bytes, bytes]) -> Params:
     return read_params(None if given is None else decode_json(_PARAMS_DECODER, given))
 
 
-def _columns(batch: Any) -> list[NDArray[Any]]:
-    return [_column(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+def _check_type(name: str, kind: Any) -> None:
+    types = pa.types
+    if types.is_timestamp(kind):
+        if kind.tz is None:
+            raise Refused(400, f"column {shown(name)} has times without a zone")
+        return
+    plain = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind)
+    if not (plain or _is_text(kind) or (types.is_dictionary(kind) and _is_text(kind.value_type))):
+        raise Refused(400, f"column {shown(name)} has the type {str(kind)[:60]}, which is not taken")
 
 
 def _column(name: str, column: Any) -> NDArray[Any]:
@@ -153,19 +175,16 @@ def _column(name: str, column: Any) -> NDArray[Any]:
         return column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)  # type: ignore[no-any-return]
     if pa.types.is_timestamp(kind):
         return _times(name, column)
-    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
+    if pa.types.is_dictionary(kind):
         return _looked_up(column)
-    if _is_text(kind) or pa.types.is_null(kind) or pa.types.is_boolean(kind):
-        return np.array(column.to_pylist(), dtype=object)
-    raise Refused(400, f"column {shown(name)} has the type {str(kind)[:60]}, which is not taken")
+    return np.array(column.to_pylist(), dtype=object)
 
 
 def _times(name: str, column: Any) -> NDArray[np.datetime64]:
-    if column.type.tz is None:
-        raise Refused(400, f"column {shown(name)} has times without a zone")
     # Arrow's timestamps with a zone are in UTC, whatever the zone is.
     times: NDArray[np.datetime64] = column.to_numpy(zero_copy_only=False)
-    if ((times < _EARLIEST) | (times > _LATEST)).any():
+    # Nanoseconds reach from 1677 to 2262 only, and cannot be compared with the year 1.
+    if column.type.unit != "ns" and ((times < _EARLIEST) | (times > _LATEST)).any():
         raise Refused(400, f"column {shown(name)} has a time outside of the years 1 to 9999")
     return times.astype("datetime64[us]")
 
@@ -179,5 +198,4 @@ def _looked_up(column: Any) -> NDArray[np.object_]:
 
 
 def _is_text(kind: Any) -> bool:
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

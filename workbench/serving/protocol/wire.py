@@ -8,32 +8,36 @@ verifies a message when it opens it, so no offset here leads out of the bytes.
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
-__all__ = ["batch_rows", "compressed"]
+__all__ = ["BatchHead", "read_batch"]
 
 _HEADER = 2  # of Message
-_DATA = 1  # of DictionaryBatch: a RecordBatch
+_DATA, _IS_DELTA = 1, 2  # of DictionaryBatch; the data is a RecordBatch
 _LENGTH, _COMPRESSION = 0, 3  # of RecordBatch
 
 
-def compressed(metadata: bytes, kind: str) -> bool:
-    """Whether the buffers of a ``"record batch"`` or a ``"dictionary"`` are compressed."""
-    batch = _batch(metadata, kind)
-    return batch is not None and _field(metadata, batch, _COMPRESSION) is not None
+class BatchHead(NamedTuple):
+    """What a ``"record batch"`` or a ``"dictionary"`` says of itself."""
+
+    rows: int = 0
+    compressed: bool = False
+    delta: bool = False
 
 
-def batch_rows(metadata: bytes, kind: str) -> int:
-    """How many rows a batch says it has."""
-    batch = _batch(metadata, kind)
-    where = None if batch is None else _field(metadata, batch, _LENGTH)
-    return 0 if where is None else int(struct.unpack_from("<q", metadata, where)[0])
-
-
-def _batch(metadata: bytes, kind: str) -> int | None:
-    header = _table(metadata, _followed(metadata, 0), _HEADER)
-    if header is None or kind == "record batch":
-        return header
-    return _table(metadata, header, _DATA)
+def read_batch(metadata: bytes, kind: str) -> BatchHead:
+    """The head of a message that pyarrow has opened; ``kind`` is its type."""
+    batch = _table(metadata, _followed(metadata, 0), _HEADER)
+    delta = False
+    if batch is not None and kind == "dictionary":
+        where = _field(metadata, batch, _IS_DELTA)
+        delta = where is not None and metadata[where] != 0
+        batch = _table(metadata, batch, _DATA)
+    if batch is None:
+        return BatchHead(delta=delta)
+    length = _field(metadata, batch, _LENGTH)
+    rows = 0 if length is None else int(struct.unpack_from("<q", metadata, length)[0])
+    return BatchHead(rows, _field(metadata, batch, _COMPRESSION) is not None, delta)
 
 
 def _table(metadata: bytes, table: int, field: int) -> int | None:
