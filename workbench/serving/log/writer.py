@@ -1,4 +1,4 @@
-"""The prediction log: what was asked, what was looked up, what was answered, by which version.
+"""The writer of format 1, for call sites that have not moved to ``sqlite.SqliteWriter`` yet.
 
 A log is a folder. Each writer has an SQLite file of its own in it, so that no writer ever waits
 for another; one row of it is one answered batch, with all its predictions in an Arrow stream.
@@ -15,17 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from workbench.errors import ServingError
 from workbench.registry.cases import FEATURE, INPUT
-from workbench.tracking.context import note_input
-from workbench.tracking.inputs import log_identity
+from workbench.serving.log.batch import LogFailed, Role
+from workbench.serving.log.read import PredictionLog
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = [
     "Batch",
@@ -35,8 +33,6 @@ __all__ = [
     "Role",
 ]
 
-#: Who answered: the champion; another version that was asked for by number; a shadow beside the champion.
-Role = Literal["champion", "challenger", "shadow"]
 _FORMAT = 1
 _TABLE = """
 CREATE TABLE batches (
@@ -56,11 +52,6 @@ CREATE TABLE batches (
     predictions BLOB NOT NULL      -- Arrow IPC stream, compressed with zstd
 )
 """
-_ABOUT = ("answered_at", "model", "model_version", "role", "code_version", "run_id", "memory", "latency_ms")
-
-
-class LogFailed(ServingError):
-    """The prediction log cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -141,62 +132,6 @@ class LogWriter:
             self.path.unlink()
 
 
-@dataclass(frozen=True)
-class PredictionLog:
-    """The log in a folder, for reading."""
-
-    folder: Path
-
-    def files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.sqlite"))
-
-    def read(
-        self,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        *,
-        role: Role | None = None,
-        version: int | None = None,
-    ) -> pd.DataFrame:
-        """All predictions asked in ``[start, end)``, in the order of asking; empty when there are none.
-
-        Parameters
-        ----------
-        start, end : datetime, optional
-            Aware times.
-        role, version : optional
-            Only what was answered in that role, by that model version.
-
-        Returns
-        -------
-        DataFrame
-            ``prediction_id``, ``asked_at``, ``score``, ``answered_at``, ``model``, ``model_version``,
-            ``role``, ``code_version``, ``run_id``, ``memory``, ``latency_ms`` (of the whole batch), then
-            raw inputs as ``input.<name>`` and features as ``feature.<name>`` (see
-            ``inputs`` and ``features`` of :mod:`workbench.serving`).
-
-        Raises
-        ------
-        ServingError
-            When a file or a row cannot be read; the message names both.
-        """
-        note_input("log", str(self.folder), log_identity(self.folder))
-        where, values = _conditions(start, end, role, version)
-        about: list[tuple[Any, ...]] = []
-        tables: list[pa.Table] = []
-        for path in self.files():
-            for number, crc32, blob, *rest in _rows(path, where, values):
-                tables.append(_decode(path, number, crc32, blob, expected=rest[0]))
-                about.append(tuple(rest))
-        return _assemble(tables, about, start, end)
-
-    def count(self, *, role: Role | None = None) -> int:
-        """How many predictions it holds."""
-        where, values = _conditions(None, None, role, None)
-        query = f"SELECT rows FROM batches WHERE {where}"
-        return sum(rows for path in self.files() for (rows,) in _query(path, query, values))
-
-
 def _encode(batch: Batch) -> bytes:
     import pyarrow as pa
 
@@ -217,84 +152,3 @@ def _encode(batch: Batch) -> bytes:
         writer.write_batch(record)
     # As a whole: half the size that Arrow's own compression of each small buffer gives.
     return bytes(pa.compress(sink.getvalue(), "zstd", asbytes=True))
-
-
-def _decode(path: Path, number: int, crc32: int, blob: bytes, *, expected: int) -> pa.Table:
-    import pyarrow as pa
-
-    if zlib.crc32(blob) != crc32:
-        raise ServingError(
-            f"prediction log {path}, row {number}: damaged (its checksum differs); restore the file"
-        )
-    try:
-        table = pa.ipc.open_stream(pa.CompressedInputStream(pa.BufferReader(blob), "zstd")).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ServingError(f"prediction log {path}, row {number}: cannot be decoded: {error}") from error
-    if table.num_rows != expected:
-        raise ServingError(
-            f"prediction log {path}, row {number}: {table.num_rows} rows where {expected} are stated"
-        )
-    return table
-
-
-def _assemble(
-    tables: list[pa.Table], about: list[tuple[Any, ...]], start: datetime | None, end: datetime | None
-) -> pd.DataFrame:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-
-    leading = ["prediction_id", "asked_at", "score", *_ABOUT]
-    if not tables:
-        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in leading})
-        return empty.astype({"asked_at": "datetime64[us, UTC]", "score": float, "model_version": int})
-    frame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-    counts = [row[0] for row in about]
-    for name, values in zip(_ABOUT, list(zip(*about, strict=True))[1:], strict=True):
-        frame[name] = pd.Series(np.repeat(np.array(values), counts))
-    frame["answered_at"] = pd.to_datetime(frame["answered_at"], unit="us", utc=True)
-    if start is not None:
-        frame = frame[frame["asked_at"] >= start]
-    if end is not None:
-        frame = frame[frame["asked_at"] < end]
-    frame = frame[[*leading, *(name for name in frame.columns if name not in leading)]]
-    ordered: pd.DataFrame = frame.sort_values("asked_at", kind="stable", ignore_index=True)
-    return ordered
-
-
-def _conditions(
-    start: datetime | None, end: datetime | None, role: Role | None, version: int | None
-) -> tuple[str, list[Any]]:
-    clauses: list[str] = ["1"]
-    values: list[Any] = []
-    for clause, value in (
-        ("asked_until >= ?", None if start is None else int(start.timestamp() * 1e6)),
-        ("asked_from < ?", None if end is None else int(end.timestamp() * 1e6)),
-        ("role = ?", role),
-        ("model_version = ?", version),
-    ):
-        if value is not None:
-            clauses.append(clause)
-            values.append(value)
-    return " AND ".join(clauses), values
-
-
-def _rows(path: Path, where: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    columns = ", ".join(("id", "crc32", "predictions", "rows", *_ABOUT))
-    return _query(path, f"SELECT {columns} FROM batches WHERE {where} ORDER BY id", values)
-
-
-def _query(path: Path, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-        try:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:  # its writer was killed before it had made its table
-                return []
-            if found != _FORMAT:
-                raise ServingError(f"prediction log {path}: has format {found}, this version reads {_FORMAT}")
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise ServingError(f"prediction log {path}: cannot be read: {error}") from error

@@ -1,0 +1,294 @@
+"""The prediction log in files and in PostgreSQL: nothing acknowledged is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.unit.serving.log.batches import NOON, batch, words
+from workbench.errors import ServingError
+from workbench.serving.log import table
+from workbench.serving.log.batch import Batch, LogFailed, Writer
+from workbench.serving.log.compact import Compacted, compact
+from workbench.serving.log.read import PredictionLog
+from workbench.serving.log.targets import is_database, open_writer
+
+_WRITERS, _APPENDS = 2, 20
+_KILLS = 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """A log, and what its writers want to know of it."""
+
+    target: str
+    log: PredictionLog
+
+    def write(self, *appends: list[Batch]) -> Writer:
+        writer = open_writer(self.target, "test")
+        for batches in appends:
+            writer.append(batches)
+        return writer
+
+
+@pytest.fixture
+def place(tmp_path: Path, database_url: str) -> Place:
+    folder = tmp_path / "log"
+    database = f"{database_url}#late" if database_url else ""
+    return Place(database or str(folder), PredictionLog(folder, database))
+
+
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """Processes that start quickly, and in which no thread of Delta's has been started."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [__name__, "workbench.serving.log.postgres", "workbench.serving.log.table"]
+    )
+    return context
+
+
+def test_what_was_appended_is_read_before_and_after_compaction(place: Place) -> None:
+    writer = place.write([batch(0), batch(1, role="shadow", version=4)], [batch(2, notes={1: ("cut",)})])
+    before = place.log.read()
+    assert before["prediction_id"].tolist() == [f"{number}-{row}" for number in range(3) for row in (0, 1)]
+    assert compact(place.log).rows == place.log.count() == 6
+    pd.testing.assert_frame_equal(place.log.read(), before)
+    writer.append([batch(3)])
+    writer.close()
+    assert place.log.count() == 8
+    assert place.log.read()["prediction_id"].tolist() == [*before["prediction_id"], "3-0", "3-1"]
+    assert compact(place.log) == Compacted(2, 1)
+    assert compact(place.log) == Compacted(0, 0)
+    pd.testing.assert_frame_equal(place.log.read().iloc[:6], before)
+
+
+def test_windows_roles_versions_and_columns_are_chosen_alike_on_both_sides_of_compaction(
+    place: Place,
+) -> None:
+    shadow: dict[str, Any] = {"role": "shadow", "version": 4, "features": {"wind": np.array([3.0, np.nan])}}
+    place.write([batch(0), batch(0, **shadow), batch(1), batch(2, **shadow)]).close()
+    half = pd.Timedelta(minutes=30)
+    asked: list[dict[str, Any]] = [
+        {"start": NOON + half, "end": NOON + 3 * half},
+        {"role": "shadow"},
+        {"version": 3, "end": NOON + half},
+        {"version": 4, "columns": ["feature.wind", "input.carrier", "prediction_id"]},
+        {"columns": ["score"]},
+        {"role": "champion", "start": NOON + 20 * half},
+    ]
+    before = [place.log.read(**arguments) for arguments in asked]
+    assert [len(frame) for frame in before] == [3, 4, 1, 4, 8, 0]
+    assert "feature.wind" not in before[2]
+    assert "feature.late_share" not in before[1]
+    assert place.log.count(role="shadow") == 4
+    compact(place.log)
+    for arguments, frame in zip(asked, before, strict=True):
+        pd.testing.assert_frame_equal(place.log.read(**arguments), frame)
+    assert place.log.count(role="shadow") == 4
+
+
+def test_columns_that_change_their_kind_or_capitals_are_compacted(place: Place) -> None:
+    place.write(
+        [batch(0, inputs={"size": np.array([1.5, np.nan]), "a:b%": words("x", "y")})],
+        [batch(1, version=4, inputs={"size": words("small", None), "Size": np.array([7.0, 8.0])})],
+    ).close()
+    before = place.log.read()
+    compact(place.log)
+    pd.testing.assert_frame_equal(place.log.read(), before)
+    assert before["input.size"].dropna().tolist() == ["1.5", "small"]
+    assert place.log.read(version=3)["input.size"][0] == 1.5
+    assert place.log.read(columns=["input.Size"])["input.Size"].tolist()[2:] == [7.0, 8.0]
+    # What comes later finds the places of what came before.
+    place.write(
+        [batch(2, version=4, inputs={"size": words("big", None), "Size": np.array([9.0, 9.0])})]
+    ).close()
+    before = place.log.read(version=4)
+    compact(place.log)
+    pd.testing.assert_frame_equal(place.log.read(version=4), before)
+
+
+def test_small_files_of_the_table_are_merged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_SMALL_FILES", 5)
+    writer = open_writer(place.target, "test")
+    for number in range(7):
+        writer.append([batch(number)])
+        assert compact(place.log).rows == 2
+    assert len(deltalake.DeltaTable(place.log.table_uri).file_uris()) <= 3
+    assert place.log.read()["prediction_id"].tolist() == [f"{n}-{row}" for n in range(7) for row in (0, 1)]
+    writer.append([batch(7)])
+    writer.close()
+    assert compact(place.log).rows == 2
+    assert place.log.count() == 16
+
+
+def test_few_rows_are_left_where_they_are(place: Place) -> None:
+    place.write([batch(0), batch(1)]).close()
+    assert compact(place.log, minimum_rows=5) == Compacted(0, 0)
+    assert compact(place.log, minimum_rows=4).rows == 4
+
+
+def _append_many(target: str, writer: int) -> None:
+    opened = open_writer(target, f"writer{writer}")
+    for number in range(_APPENDS):
+        opened.append([batch(number, prediction_ids=[f"{writer}-{number}-{part}-{row}" for row in (0, 1)])
+                       for part in (0, 1)])  # fmt: skip
+    opened.close()
+
+
+def test_several_writers_compactions_and_readers_at_once(place: Place, processes: Any) -> None:
+    """Two compactions race beside the writers, and a reader never sees a row less or twice."""
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_append_many, args=(place.target, number)) for number in range(_WRITERS)
+    ]
+    stop, problems = threading.Event(), []
+
+    def repeat(work: Any) -> None:
+        try:
+            while not stop.is_set():
+                work()
+        except BaseException as error:
+            problems.append(error)
+
+    seen = [0]
+
+    def look() -> None:
+        ids = place.log.read(columns=["prediction_id"])["prediction_id"]
+        assert ids.is_unique
+        assert len(ids) >= seen[0]
+        seen[0] = len(ids)
+
+    threads = [threading.Thread(target=repeat, args=(work,)) for work in (lambda: compact(place.log), look)]
+    for started in (*writers, *threads):
+        started.start()
+    for process in writers:
+        process.join()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    compact(place.log)
+    ids = Counter(place.log.read(columns=["prediction_id"])["prediction_id"])
+    assert len(ids) == place.log.count() == _WRITERS * _APPENDS * 4
+    assert place.log.files() == []
+
+
+def _compact(log: PredictionLog, gate: Any) -> None:
+    gate.wait()
+    compact(log)
+
+
+def test_a_compaction_may_be_killed_at_any_moment(place: Place, processes: Any) -> None:
+    """Kills come later and later in it; in the end one is left alone."""
+    writer = open_writer(place.target, "test")
+    appended = 0
+    for kill in range(_KILLS):
+        gate = processes.Event()
+        process = processes.Process(target=_compact, args=(place.log, gate))
+        process.start()
+        for _ in range(5):
+            writer.append([batch(appended)])
+            appended += 1
+        if kill % 3 == 2:  # also when a whole file can be removed
+            writer.close()
+            writer = open_writer(place.target, "test")
+        gate.set()
+        process.join(0.01 * kill)
+        process.kill()
+        process.join()
+        ids = place.log.read(columns=["prediction_id"])["prediction_id"]
+        assert Counter(ids) == Counter(f"{number}-{row}" for number in range(appended) for row in (0, 1))
+    writer.close()
+    compact(place.log)
+    assert place.log.count() == 2 * appended
+    assert place.log.files() == []
+
+
+def _write(target: str, number: int, acknowledge: Any) -> None:
+    writer = open_writer(target, "test")
+    while True:
+        writer.append([batch(number), batch(number + 1)])
+        acknowledge.send(number)
+        number += 2
+
+
+def test_what_a_killed_writer_acknowledged_is_there_once(place: Place, processes: Any) -> None:
+    acknowledged: list[int] = []
+    for kill in range(_KILLS):
+        ours, theirs = processes.Pipe(duplex=False)
+        process = processes.Process(target=_write, args=(place.target, kill * 10_000, theirs))
+        process.start()
+        theirs.close()
+        for _ in range(kill + 1):
+            acknowledged.append(ours.recv())
+        process.kill()
+        with contextlib.suppress(EOFError):
+            while True:
+                acknowledged.append(ours.recv())
+        process.join()
+    for _ in range(2):  # before and after compaction
+        ids = Counter(place.log.read(columns=["prediction_id"])["prediction_id"])
+        assert set(ids.values()) == {1}
+        assert {f"{n + part}-{row}" for n in acknowledged for part in (0, 1) for row in (0, 1)} <= set(ids)
+        # An append is there whole or not at all.
+        assert all(f"{int(one.split('-')[0]) ^ 1}-1" in ids for one in ids)
+        compact(place.log)
+    assert place.log.files() == []
+
+
+def test_a_log_of_another_name_in_the_same_database_is_another_log(place: Place, tmp_path: Path) -> None:
+    other_target = (
+        place.target.replace("#late", "#early") if is_database(place.target) else str(tmp_path / "two")
+    )
+    place.write([batch(0)]).close()
+    open_writer(other_target, "test").close()
+    other = PredictionLog(tmp_path / "two", other_target if is_database(place.target) else "")
+    assert (place.log.count(), other.count()) == (2, 0)
+
+
+@pytest.mark.postgres
+def test_a_server_that_goes_away_is_named_and_comes_back(postgres_url: str, tmp_path: Path) -> None:
+    address = f"{postgres_url}#late"
+    writer = open_writer(address, "test")
+    writer.append([batch(0)])
+    url = make_url(postgres_url)
+    name, admin = url.database, create_engine(url.set(database="postgres"))
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+            {"name": name},
+        )
+        for _ in range(2):
+            with pytest.raises(LogFailed, match="cannot be written"):
+                writer.append([batch(1)])
+        with pytest.raises(ServingError, match="prediction log"):
+            PredictionLog(tmp_path, address).read()
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    admin.dispose()
+    writer.append([batch(2)])
+    writer.close()
+    assert PredictionLog(tmp_path, address).read()["prediction_id"].tolist() == ["0-0", "0-1", "2-0", "2-1"]
+
+
+@pytest.mark.postgres
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    address = f"postgresql://somebody:secret@/late?host={tmp_path}#late"
+    with pytest.raises(LogFailed) as failed:
+        open_writer(address, "test")
+    assert "secret" not in failed.value.message
+    with pytest.raises(ServingError) as error:
+        PredictionLog(tmp_path, address).read()
+    assert "secret" not in error.value.message

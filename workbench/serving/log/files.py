@@ -1,0 +1,187 @@
+"""The SQLite files of a log's folder, for reading and for taking them away. Both formats."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from workbench.errors import ServingError
+from workbench.serving.log import format1
+from workbench.serving.log.decoding import Row, Wanted
+from workbench.serving.log.sqlite import FORMAT, is_written, lock_path
+from workbench.serving.log.streams import (
+    CHUNK_BATCHES,
+    Chunk,
+    Headers,
+    Stream,
+    StreamGone,
+    Window,
+    chunk_of,
+)
+
+__all__ = ["FileStream", "FileStreams"]
+
+_WAIT_SECONDS = 30.0
+_ROW = "b.id, b.rows, b.answered_at, b.crc32, b.predictions"
+#: The number of batches that are fetched at once is bounded by their size as well: blobs may be large.
+_CHUNK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class FileStreams:
+    """All files of a folder."""
+
+    folder: Path
+
+    def paths(self) -> list[Path]:
+        return sorted(self.folder.glob("*.sqlite"))
+
+    @contextmanager
+    def listed(self) -> Iterator[list[Stream]]:
+        yield [FileStream(path) for path in self.paths()]
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "compaction.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+
+@dataclass(frozen=True)
+class FileStream:
+    """One file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
+        with self._open() as (connection, found):
+            if found == 1:
+                yield from self._old_chunks(connection, above, window, wanted)
+            elif found == FORMAT:
+                yield from self._chunks(connection, above, window, wanted)
+
+    def count(self, above: int, window: Window) -> int:
+        with self._open() as (connection, found):
+            if not found:
+                return 0
+            where, values = _conditions(above, window)
+            joined = "JOIN headers h ON h.id = b.header" if found == FORMAT else ""
+            query = f"SELECT coalesce(sum(b.rows), 0) FROM batches b {joined} WHERE {where}"
+            return int(connection.execute(query, values).fetchone()[0])
+
+    def remove(self, up_to: int) -> bool:
+        """Remove the whole file, if its writer is gone, nobody reads it, and it ends at ``up_to``."""
+        if is_written(self.path):
+            return False
+        address = f"{self.path.resolve().as_uri()}?mode=rw"  # which makes no new file
+        try:
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)
+        except sqlite3.Error:
+            return False
+        try:
+            # Refused while anybody else has the file open, a writer of an older version too.
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            if connection.execute("PRAGMA journal_mode=DELETE").fetchone() != ("delete",):
+                return False
+            connection.execute("BEGIN EXCLUSIVE")
+            has_table = connection.execute("PRAGMA user_version").fetchone()[0]
+            last = connection.execute("SELECT max(id) FROM batches").fetchone()[0] if has_table else None
+            if (last or 0) > up_to:
+                return False
+            self.path.unlink(missing_ok=True)
+        except sqlite3.Error:
+            return False
+        finally:
+            connection.close()
+        for suffix in ("-wal", "-shm", "-journal"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        lock_path(self.path).unlink(missing_ok=True)
+        return True
+
+    def _chunks(
+        self, connection: sqlite3.Connection, above: int, window: Window, wanted: Wanted
+    ) -> Iterator[Chunk]:
+        headers = Headers(str(self.path))
+        for key, crc32, blob in connection.execute("SELECT id, crc32, header FROM headers"):
+            headers.add(key, crc32, blob)
+        where, values = _conditions(above, window)
+        query = f"SELECT b.header, {_ROW} FROM batches b JOIN headers h ON h.id = b.header WHERE {where}"
+        for rows in _portions(connection.execute(f"{query} ORDER BY b.id", values)):
+            yield chunk_of(headers, [(row[0], Row(*row[1:])) for row in rows], wanted)
+
+    def _old_chunks(
+        self, connection: sqlite3.Connection, above: int, window: Window, wanted: Wanted
+    ) -> Iterator[Chunk]:
+        where, values = _conditions(above, window)
+        about = ", ".join(f"b.{column}" for column in format1.ABOUT.values())
+        query = f"SELECT {_ROW}, {about} FROM batches b WHERE {where} ORDER BY b.id"
+        for rows in _portions(connection.execute(query, values)):
+            tables = [format1.decode(str(self.path), Row(*row[:5]), row[5:], wanted) for row in rows]
+            yield Chunk(rows[-1][0], tables)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """A connection for reading, and the format: 0 of a file whose writer was killed while it made it."""
+        try:
+            address = f"{self.path.resolve().as_uri()}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
+            try:
+                connection.execute("BEGIN")  # one state for all that is read
+                found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+                if found > FORMAT:
+                    raise ServingError(
+                        f"prediction log {self.path}: has format {found}, this version reads up to {FORMAT}"
+                    )
+                yield connection, found
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            if not self.path.exists():
+                raise StreamGone(self.name) from error
+            raise ServingError(f"prediction log {self.path}: cannot be read: {error}") from error
+
+
+def _portions(rows: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
+    portion: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        portion.append(row)
+        size += len(row[-1]) if isinstance(row[-1], bytes) else len(row[4])
+        if len(portion) >= CHUNK_BATCHES or size >= _CHUNK_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _conditions(above: int, window: Window) -> tuple[str, list[Any]]:
+    start, end = window.bounds()
+    clauses, values = ["b.id > ?"], [above]  # type: list[str], list[Any]
+    for clause, value in (
+        ("b.asked_until >= ?", start),
+        ("b.asked_from < ?", end),
+        ("role = ?", window.role),
+        ("model_version = ?", window.version),
+    ):
+        if value is not None:
+            clauses.append(clause)
+            values.append(value)
+    return " AND ".join(clauses), values
