@@ -135,18 +135,21 @@ def _progress(rows: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("ground truth"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, transient=True)
     task, began = bar.add_task("", total=rows), time.monotonic()
 
     def advance(written: int) -> None:
-        if not bar.live.is_started and time.monotonic() - began > _WORTH_A_BAR_SECONDS:
+        waited = time.monotonic() - began > _WORTH_A_BAR_SECONDS
+        if waited and console.is_terminal and not bar.live.is_started:
             bar.start()
         bar.update(task, completed=written)
 
     try:
         yield advance
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _rows(count: int) -> str:
