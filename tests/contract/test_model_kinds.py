@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from tests.contract.model_kinds import CASES, FEATURES, Case, rows, small_project
 from tests.unit.registry import small
+from workbench.data.columns import columns_of, moments_of
 from workbench.errors import MissingExtra, RegistryError
 from workbench.project import Project
 from workbench.registry import loading, versions
 from workbench.registry.cases import record_cases
 from workbench.registry.gates.costs import one_row_latency
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
-from workbench.serving.protocol.request import RequestSchema
-from workbench.tracking.models import TrainedModel, log_model, outputs, positive_scores
+from workbench.serving.protocol.schema import RequestSchema
+from workbench.tracking.models import TrainedModel, log_model, outputs, positive_scores, scores_of
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +92,12 @@ def test_it_is_served_and_timed_like_any_other(case: Case, project: Project, mad
         version.run_id,
         loading.load(version, project),
         FeatureBuilder(lambda rows, tables, asked_at: rows),
-        RequestSchema({}),
+        RequestSchema(dict.fromkeys(["heavy", *FEATURES[:2]], "number")),  # a column's place does not matter
     )
-    turned = rows()[["heavy", *FEATURES[:2]]]  # a column's place does not matter
-    assert np.allclose(served.score(turned), scores, rtol=0, atol=1e-7)
+    columns = columns_of(rows(), served.request.columns)
+    answered = served.scored(served.built(columns, moments_of(rows()["asked_at"])), len(rows()))
+    assert served.classes in (("0", "1"), ("False", "True"))
+    assert np.allclose(scores_of(answered), scores, rtol=0, atol=1e-7)
     assert one_row_latency(served.estimator, rows()[FEATURES], rows=3) > 0
 
 
