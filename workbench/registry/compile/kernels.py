@@ -38,6 +38,9 @@ NODE = np.dtype(
 COLUMN = np.dtype([("source", "i4"), ("table", "i4"), ("first", "i4"), ("last", "i4")])
 OPERATION = np.dtype([("code", "i8"), ("first", "f8"), ("second", "f8")])
 
+# Rows that pass a tree together: as many as stay in the processor's nearest cache.
+_BLOCK = 64
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Array = NDArray[Any]
 
@@ -163,10 +166,12 @@ def boosted(matrix: _Array, nodes: _Array, roots: _Array, bits: _Array, start: _
     for output in range(outputs):
         for row in range(rows):
             out[output, row] = start[output]
-    for tree in range(roots.shape[0]):
-        output, root = tree % outputs, roots[tree]
-        for row in range(rows):
-            out[output, row] += nodes[_leaf(matrix, row, nodes, root, bits)].value
+    for begin in range(0, rows, _BLOCK):
+        end = min(begin + _BLOCK, rows)
+        for tree in range(roots.shape[0]):
+            output, root = tree % outputs, roots[tree]
+            for row in range(begin, end):
+                out[output, row] += nodes[_leaf(matrix, row, nodes, root, bits)].value
 
 
 @_compiled
@@ -181,12 +186,14 @@ def voted(matrix: _Array, nodes: _Array, roots: _Array, values: _Array, out: _Ar
     """
     rows, outputs = out.shape
     bits = np.zeros((0, 16), dtype=np.uint32)
-    for tree in range(roots.shape[0]):
-        root = roots[tree]
-        for row in range(rows):
-            leaf = int(nodes[_leaf(matrix, row, nodes, root, bits)].value)
-            for output in range(outputs):
-                out[row, output] += values[leaf, output]
+    for begin in range(0, rows, _BLOCK):
+        end = min(begin + _BLOCK, rows)
+        for tree in range(roots.shape[0]):
+            root = roots[tree]
+            for row in range(begin, end):
+                leaf = int(nodes[_leaf(matrix, row, nodes, root, bits)].value)
+                for output in range(outputs):
+                    out[row, output] += values[leaf, output]
 
 
 @_compiled

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from workbench.registry.compile.refusal import NotCompiled
 
-__all__ = ["Link", "binary", "identity", "of_loss", "softmax", "two_columns"]
+__all__ = ["Link", "identity", "multinomial", "multinomial_by_rows", "of_loss", "softmax", "two_columns"]
 
 #: From sums (outputs, rows) to what the estimator answers.
 Link = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -37,6 +37,11 @@ def half_logit(raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def multinomial(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     return softmax(raw.T)
+
+
+def multinomial_by_rows(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For sums that scikit-learn keeps row by row."""
+    return softmax(np.ascontiguousarray(raw.T))
 
 
 def two_columns(positive: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -121,7 +121,7 @@ class Boosted:
         self, grove: Grove, start: NDArray[np.float64], link: links.Link, decides: bool, share: int = 0
     ) -> None:
         self.grove, self.link, self.decides, self.share = grove, link, decides, share
-        self.start = np.ascontiguousarray(start.ravel(), dtype=np.float64)
+        self.start = np.array(start.ravel(), dtype=np.float64)
         self.description = grove.description
 
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -151,7 +151,7 @@ class Voted:
 
     def __init__(self, grove: Grove, values: NDArray[np.float64], share: int) -> None:
         self.grove, self.share = grove, share
-        self.values = np.ascontiguousarray(values, dtype=np.float64)
+        self.values = np.array(values, dtype=np.float64, order="C")
         self.description = grove.description
 
     def decision(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -209,6 +209,8 @@ def boosted(estimator: Any) -> tuple[Boosted, list[Operation]]:
         value = np.where(leaf, estimator.learning_rate * found.value[:, 0, 0], found.threshold)
         trees.append(_plain(found, value))
     link = links.of_loss(estimator._loss, hasattr(estimator, "classes_"))
+    if link is links.multinomial:
+        link = links.multinomial_by_rows
     model = Boosted(_grove(trees), start, link, decides=hasattr(estimator, "classes_"))
     return model, [Operation(SINGLE), Operation(FINITE)]
 

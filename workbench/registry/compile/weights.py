@@ -90,7 +90,8 @@ def weighted(estimator: Any) -> Weighted:
     if not isinstance(estimator.coef_, np.ndarray):
         raise NotCompiled("its weights are kept sparse")
     classes = getattr(estimator, "classes_", None)
-    weights = np.ascontiguousarray(np.atleast_2d(estimator.coef_), dtype=np.float64)
+    # A copy: for an array that may not be written to, numba would compile the loop once more.
+    weights = np.array(np.atleast_2d(estimator.coef_), dtype=np.float64, order="C")
     outputs = 1 if classes is None or len(classes) == 2 else len(classes)
     if len(weights) != outputs or (classes is None and estimator.coef_.ndim != 1):
         raise NotCompiled(f"it has {len(weights)} rows of weights")
