@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import shutil
+import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,14 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.unit.serving.log.batches import NOON, batch, words
 from workbench.errors import ServingError
-from workbench.serving.log import table
+from workbench.serving.log import postgres, sqlite, table
 from workbench.serving.log.batch import Batch, LogFailed, Writer
 from workbench.serving.log.compact import Compacted, compact
+from workbench.serving.log.policy import Keeper, LogState, WhenLogFails
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.targets import is_database, open_writer
 
-_WRITERS, _APPENDS = 2, 20
+_WRITERS, _APPENDS = 2, 12
 _KILLS = 10
 
 
@@ -256,6 +260,100 @@ def test_a_log_of_another_name_in_the_same_database_is_another_log(place: Place,
     open_writer(other_target, "test").close()
     other = PredictionLog(tmp_path / "two", other_target if is_database(place.target) else "")
     assert (place.log.count(), other.count()) == (2, 0)
+
+
+@contextlib.contextmanager
+def _held(place: Place, writer: Writer) -> Iterator[None]:
+    """Somebody holds the lock that appending needs."""
+    if is_database(place.target):
+        engine = create_engine(place.target.split("#")[0])
+        with engine.connect() as connection:
+            connection.execute(text("LOCK TABLE predictions IN EXCLUSIVE MODE"))
+            yield
+        engine.dispose()
+        return
+    with contextlib.closing(sqlite3.connect(writer.place, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers that wait for a lock a tenth of a second at most."""
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(postgres, "_WAIT_SECONDS", 0.1)
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [0.0]
+
+
+def _keeper(place: Place, when_it_fails: WhenLogFails, clock: list[float]) -> Keeper:
+    spool = place.log.folder.parent / "spool"
+    return Keeper(
+        place.target, "test", when_it_fails, spool=spool, folder=place.log.folder, clock=lambda: clock[0]
+    )
+
+
+@pytest.mark.usefixtures("impatient")
+def test_answers_are_refused_while_the_log_cannot_be_written(place: Place, clock: list[float]) -> None:
+    keeper = _keeper(place, "refuse", clock)
+    keeper.append([batch(0)])
+    with _held(place, keeper):
+        for _ in range(2):
+            with pytest.raises(LogFailed, match="cannot be written"):
+                keeper.append([batch(1)])
+        assert keeper.state.condition == "refused"
+        assert "cannot be written" in keeper.state.error
+    keeper.append([batch(2)])
+    assert keeper.state == LogState("ok", "", 0, 0)
+    keeper.close()
+    assert place.log.read()["prediction_id"].tolist() == ["0-0", "0-1", "2-0", "2-1"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_answers_given_unlogged_are_counted(place: Place, clock: list[float]) -> None:
+    keeper = _keeper(place, "unlogged", clock)
+    with _held(place, keeper):
+        keeper.append([batch(0), batch(1)])
+        keeper.append([batch(2)])
+        assert (keeper.state.condition, keeper.state.unlogged_rows) == ("unlogged", 6)
+    keeper.append([batch(3)])
+    assert place.log.count() == 0  # the next try is due after a while only
+    clock[0] += 60
+    keeper.append([batch(4)])
+    keeper.close()
+    assert (keeper.state.condition, keeper.state.unlogged_rows) == ("ok", 8)
+    assert place.log.read()["prediction_id"].tolist() == ["4-0", "4-1"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_spooled_comes_into_the_log_once(place: Place, clock: list[float]) -> None:
+    keeper = _keeper(place, "spool", clock)
+    keeper.append([batch(0)])
+    spool = place.log.folder.parent / "spool"
+    with _held(place, keeper):
+        keeper.append([batch(1)])
+        keeper.append([batch(2), batch(3, role="shadow")])
+        assert (keeper.state.condition, keeper.state.spooled_rows) == ("spooled", 6)
+        shutil.copytree(spool, spool.with_name("copy"))
+        assert place.log.count() == 2
+    clock[0] += 60
+    keeper.append([batch(4)])
+    keeper.close()
+    assert keeper.state == LogState("ok", "", 0, 0)
+    everything = [f"{number}-{row}" for number in range(5) for row in (0, 1)]
+    assert place.log.read()["prediction_id"].tolist() == everything
+    # Killed before it had removed what it had brought, the next server finds it in the spool again.
+    for _ in range(2):
+        shutil.copytree(spool.with_name("copy"), spool, dirs_exist_ok=True)
+        again = _keeper(place, "spool", clock)
+        again.close()
+        assert again.state.spooled_rows == 0
+        assert not list(spool.glob("*.sqlite"))
+        assert place.log.read()["prediction_id"].tolist() == everything
+        compact(place.log)
 
 
 @pytest.mark.postgres

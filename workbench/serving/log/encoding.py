@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from workbench.serving.log.batch import Batch, Columns, LogFailed
+from workbench.serving.log.batch import Batch, Columns
 
 __all__ = ["Body", "Encoded", "Encoder", "Header", "WrittenHeader"]
 
@@ -107,7 +107,7 @@ class Encoder:
 
         Raises
         ------
-        LogFailed
+        ValueError
             When its columns differ in length.
         """
         rows = len(batch.prediction_ids)
@@ -231,7 +231,7 @@ def _check_lengths(batch: Batch, body: Body, rows: int, numbers: int, times: int
         or len(batch.request_ids) != rows
         or len(batch.user_groups) != rows
     ):
-        raise LogFailed(
+        raise ValueError(
             f"a batch of {rows} rows of {batch.model} v{batch.version} has columns of other lengths"
         )
 

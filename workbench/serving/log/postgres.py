@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -40,12 +42,12 @@ from sqlalchemy.pool import NullPool
 from workbench.errors import ServingError
 from workbench.serving.log.batch import Batch, LogFailed
 from workbench.serving.log.decoding import Row, Wanted
-from workbench.serving.log.encoding import Encoded, Encoder
+from workbench.serving.log.encoding import Encoded, Encoder, WrittenHeader
 from workbench.serving.log.streams import CHUNK_BATCHES, Chunk, Headers, Stream, Window, chunk_of
 
-__all__ = ["DatabaseStreams", "PostgresWriter", "open_tables", "split_address"]
+__all__ = ["DatabaseStreams", "PostgresWriter", "open_tables", "split_address", "take_file"]
 
-_WAIT_SECONDS = 10
+_WAIT_SECONDS = 5.0
 _tables = MetaData()
 _streams = Table(
     "prediction_streams",
@@ -118,7 +120,7 @@ def _engine(url: str, _process: int) -> Engine:
         return create_engine(
             parsed,
             poolclass=NullPool,
-            connect_args={"connect_timeout": _WAIT_SECONDS, "tcp_user_timeout": _WAIT_SECONDS * 1000},
+            connect_args={"connect_timeout": 10, "tcp_user_timeout": 10_000},
         )
     except ModuleNotFoundError as error:
         raise ServingError(
@@ -202,7 +204,7 @@ class PostgresWriter:
                 # A commit is on disk when it returns, whatever the server's default is.
                 if connection.execute(text("SHOW synchronous_commit")).scalar() == "off":
                     connection.execute(text("SET synchronous_commit = on"))
-                connection.execute(text(f"SET statement_timeout = {_WAIT_SECONDS * 1000}"))
+                connection.execute(text(f"SET statement_timeout = {round(_WAIT_SECONDS * 1000)}"))
                 if self._doubtful is not None:
                     broken, last = self._doubtful
                     connection.execute(
@@ -235,8 +237,8 @@ class PostgresWriter:
 def register(connection: Connection, log: str, stream: str) -> bool:
     """Begin a stream; False when there has been one of this name."""
     row = {"log": log, "stream": stream, "format": _FORMAT}
-    added = connection.execute(insert(_streams).on_conflict_do_nothing(), row)
-    return added.rowcount == 1
+    added = insert(_streams).values(row).on_conflict_do_nothing().returning(_streams.c.stream)
+    return connection.execute(added).first() is not None
 
 
 def put(
@@ -265,6 +267,37 @@ def put(
     ]
     connection.execute(_predictions.insert(), rows)
     return set(new.values())
+
+
+def take_file(path: Path, address: str) -> None:
+    """Take over the batches of a log's file as a stream of its name, unless that has been done.
+
+    Raises
+    ------
+    LogFailed
+        When the database cannot be written.
+    """
+    engine, log = open_tables(address)
+    with closing(sqlite3.connect(path)) as file:
+        if not file.execute("PRAGMA user_version").fetchone()[0]:
+            return
+        headers = {
+            number: WrittenHeader(*row)
+            for number, *row in file.execute(
+                "SELECT id, model, model_version, role, crc32, header FROM headers"
+            )
+        }
+        columns = "header, asked_from, asked_until, answered_at, rows, crc32, predictions"
+        batches = [
+            Encoded(headers[number], *row)
+            for number, *row in file.execute(f"SELECT {columns} FROM batches ORDER BY id")
+        ]
+    try:
+        with engine.begin() as connection:
+            if register(connection, log, path.name) and batches:
+                put(connection, log, path.name, 0, batches, set())
+    except SQLAlchemyError as error:
+        raise _failed(address, error) from error
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ class _File:
 
     def insert(self, encoded: Sequence[Encoded]) -> None:
         """All of them in one transaction, or none."""
+        self._check_names()
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
@@ -117,12 +118,11 @@ class _File:
                 execute("ROLLBACK")
             raise
         self._headers |= added
-        # Only now: what was written to a file without a name is gone, whenever it lost its name.
-        if self._names() != self._known:
-            raise FileNotFoundError(f"{self.path} was removed or replaced while it was written")
+        # Once more: what was written to a file without a name is gone, whenever it lost its name.
+        self._check_names()
 
     def size(self) -> int:
-        return os.stat(self.path).st_size
+        return os.stat(self.path).st_size + os.stat(self._wal).st_size
 
     def close(self, *, remove_if_empty: bool = True) -> None:
         empty = False
@@ -143,6 +143,10 @@ class _File:
         added = self._connection.execute("INSERT INTO headers VALUES (NULL, ?, ?, ?, ?, ?)", row).lastrowid
         assert added is not None
         return added
+
+    def _check_names(self) -> None:
+        if self._names() != self._known:
+            raise FileNotFoundError(f"{self.path} was removed or replaced while it was written")
 
     def _names(self) -> tuple[int, ...]:
         """Which files bear the names of ours."""
