@@ -99,7 +99,7 @@ class LoadedModel:
 
     def __post_init__(self) -> None:
         classifies = hasattr(self.estimator, "predict_proba")
-        if not hasattr(self.estimator, "predict") or (classifies and len(self.classes) < 2):
+        if (classifies and len(self.classes) < 2) or not (classifies or hasattr(self.estimator, "predict")):
             raise ServingError(
                 f"{self.model} {self.version} is no fitted classifier or regressor; it cannot be served"
             )

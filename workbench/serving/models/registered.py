@@ -46,6 +46,8 @@ class RegisteredModels:
             When it cannot be loaded.
         ServingError
             When it does not answer as it did when it was validated.
+        UnknownName, ConfigError
+            When ``[serving]`` names a column that no raw row has, or a feature that is personal.
         """
         from workbench.registry import compile, loading
         from workbench.registry.versions import get_version
@@ -61,16 +63,17 @@ class RegisteredModels:
             )
         cases = loading.recorded_cases(found, self._project)
         known = recorded.features(cases)
+        request = _declared(self._project) or RequestSchema.of(recorded.inputs(cases))
+        config = self._project.config.serving
+        config.check_columns(request.columns, known.columns)
         return LoadedModel(
             model=found.model,
             version=found.version,
             run_id=found.run_id,
             estimator=estimator,
             features=features,
-            request=_declared(self._project) or RequestSchema.of(recorded.inputs(cases)),
-            path=compile.choose(
-                estimator, [known, compile.edge_rows(known)], self._project.config.serving.row_wise
-            ),
+            request=request,
+            path=compile.choose(estimator, [known], config.row_wise),
             trained_from=found.datasets,
         )
 
