@@ -35,7 +35,7 @@ from workbench.registry.versions import (
     list_versions,
     register,
 )
-from workbench.tracking.models import positive_scores
+from workbench.tracking.models import outputs, positive_scores, scores_of
 
 __all__ = [
     "Answers",
@@ -57,6 +57,7 @@ __all__ = [
     "ledger",
     "list_versions",
     "load",
+    "outputs",
     "positive_scores",
     "promote",
     "propose_cases",
@@ -65,6 +66,7 @@ __all__ = [
     "register",
     "retire",
     "rollback",
+    "scores_of",
     "validate",
     "write_card",
 ]
