@@ -176,11 +176,12 @@ def _from_records(records: list[dict[str, Cell]], names: Sequence[str]) -> dict[
         return {name: [record[name] for record in records] for name in first}
     # As in MLflow, what a record leaves out is missing if another one has it. But a name that is misspelt in
     # one record must not pass as a column that was left out.
+    known = set(names)
     present: dict[str, None] = {}
     for record in records:
         present.update(dict.fromkeys(record))
     for number, record in enumerate(records):
-        odd = [name for name in record if names and name not in names]
+        odd = [name for name in record if known and name not in known]
         if odd:
             raise Refused(
                 400, f"row {number} has the unknown column {shown(odd[0])}, which other rows have not"

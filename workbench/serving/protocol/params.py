@@ -12,6 +12,7 @@ __all__ = ["Params", "read_params"]
 
 _NAMES = ("version", "simulated_time", "user_group")
 _LONGEST_GROUP = 100
+_MOST = 50
 # The arguments of Asked behind its rows.
 Params = tuple[int | None, str | list[str] | None, str | list[str]]
 
@@ -29,6 +30,8 @@ def read_params(given: Mapping[str, Any] | None) -> Params:
     """
     if not given:
         return None, None, ""
+    if len(given) > _MOST:
+        raise Refused(400, f"{len(given)} parameters in one request; at most {_MOST} are looked at")
     for name in given:
         if name not in _NAMES:
             near = difflib.get_close_matches(name[:100], _NAMES, n=1, cutoff=0.75)

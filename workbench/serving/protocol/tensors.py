@@ -43,10 +43,11 @@ def read_columns(
         With 400 or 413.
     """
     check_twice([tensor.name for tensor in inputs])
+    known = set(names)
     columns: dict[str, Sequence[Cell]] = {}
     for tensor in inputs:
         cells, width = _cells(tensor)
-        if width == 1 and (tensor.name in names or len(names) != 1):
+        if width == 1 and (tensor.name in known or len(names) != 1):
             columns[tensor.name] = cells
         elif len(inputs) == 1 and width == len(names):
             columns = {name: cells[place::width] for place, name in enumerate(names)}

@@ -108,6 +108,7 @@ def test_what_a_record_leaves_out_is_missing_if_another_has_it() -> None:
         (split([], []), 400, "missing column"),
         ({"dataframe_split": {"columns": [], "data": [[]], "x": 1}}, 400, "unknown field `x`"),
         ({"inputs": TWO, "params": [1]}, 400, "params"),
+        ({"inputs": TWO, "params": dict.fromkeys(map(str, range(51)))}, 400, "at most 50"),
         ({"inputs": TWO, "params": {"versoin": 1}}, 400, "did you mean 'version'?"),
         ({"inputs": TWO, "params": {"version": "latest"}}, 400, "no version number"),
         ({"inputs": TWO, "params": {"version": "٣"}}, 400, "no version number"),
