@@ -18,6 +18,7 @@ from workbench.store import ledger
 from workbench.store.hashing import hash_file, hash_value, stat_hint
 from workbench.tracking import reports
 from workbench.tracking.context import Input, note_input
+from workbench.tracking.logs import log_identity
 from workbench.tracking.models import TrainedModel
 from workbench.tracking.reports import Manifest
 
@@ -25,7 +26,6 @@ __all__ = [
     "Now",
     "files",
     "is_published",
-    "log_identity",
     "models_identity",
     "unaccounted_in_words",
     "watched",
@@ -96,11 +96,6 @@ def unaccounted_in_words(phase: str, item: str) -> str:
     if kind == "program":
         return f"it runs the program {what}, and nobody can tell what that reads"
     return what
-
-
-def log_identity(folder: Path) -> str:
-    """Equal while nothing is added to the files of a prediction log."""
-    return hash_value({path.name: stat_hint(path) for path in sorted(folder.glob("*.sqlite*"))})
 
 
 @dataclass

@@ -12,7 +12,7 @@ from workbench.errors import ServingError
 from workbench.serving.log.batch import Role
 from workbench.serving.log.streams import Stream, StreamGone, Streams, Window
 from workbench.tracking.context import note_input
-from workbench.tracking.inputs import log_identity
+from workbench.tracking.logs import COMPACTED, log_identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,6 @@ __all__ = ["PredictionLog"]
 
 _T = TypeVar("_T")
 
-_TABLE = "compacted"
 _OWN = ("answer", "score.", "input.", "feature.")
 # A stream can only be removed while it is read when it has just been compacted.
 _ATTEMPTS = 20
@@ -50,7 +49,7 @@ class PredictionLog:
 
     @property
     def table_uri(self) -> str:
-        return self.table or str(self.folder / _TABLE)
+        return self.table or str(self.folder / COMPACTED)
 
     def streams(self) -> Streams:
         """What may not be compacted yet."""
