@@ -9,12 +9,26 @@ import os
 import platform
 import sys
 
-from tests.benchmarks import execution, html, index, lifecycle, registry, runner, sweep
+from tests.benchmarks import execution, html, index, lifecycle, registry, runner, serving, sweep
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry")
-_REPEATS = {"lifecycle": 3, "runner": 2, "html": 3, "index": 5, "execution": 10, "sweep": 2, "registry": 5}
-_MEASURES = {"execution": execution.MEASURES, "sweep": sweep.MEASURES, "registry": registry.MEASURES}
+_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving")
+_REPEATS = {
+    "lifecycle": 3,
+    "runner": 2,
+    "html": 3,
+    "index": 5,
+    "execution": 10,
+    "sweep": 2,
+    "registry": 5,
+    "serving": 3,
+}
+_MEASURES = {
+    "execution": execution.MEASURES,
+    "sweep": sweep.MEASURES,
+    "registry": registry.MEASURES,
+    "serving": serving.MEASURES,
+}
 
 
 def main() -> None:
@@ -27,6 +41,8 @@ def main() -> None:
     )
     parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
     parser.add_argument("--only", default="", help=parts_of)
+    parser.add_argument("--quick", action="store_true", help="of serving: short stretches, a small log")
+    parser.add_argument("--full", action="store_true", help="of serving: a log of ten million rows")
     chosen = parser.parse_args()
     only = [name for name in chosen.only.split(",") if name]
     if only and chosen.part not in _MEASURES:
@@ -54,6 +70,8 @@ def main() -> None:
         sweep.main(repeats["sweep"], only)
     if "registry" in parts:
         registry.main(repeats["registry"], only)
+    if "serving" in parts:
+        serving.main(repeats["serving"], only, fast=chosen.quick, full=chosen.full)
 
 
 main()
