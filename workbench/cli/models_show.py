@@ -70,6 +70,11 @@ def _head(found: About) -> None:
     files = f"{int(size) / 1e6:.2f} MB" if size.isdecimal() else ""
     facts = [version.tag("name"), until, files, f"SHA-256 {version.sha256[:_SHORT] or 'not recorded'}"]
     click.echo("  ".join(filter(None, [f"registered {version.created_at:%Y-%m-%d %H:%M}", *facts])))
+    path, why = version.tag("serving_path"), version.tag("serving_path_why")
+    if path == "compiled":
+        click.echo(f"served by: compiled path ({why})")
+    elif path:
+        click.echo(f"served by: plain path: {why}")
 
 
 def _way_back(run: TracedRun) -> None:

@@ -215,6 +215,8 @@ def register(
         return None
     shared.refuse_apart(project)
     client, model = store.client(project), project.model.name
+    from workbench.registry.compile.recording import serving_path
+
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
     judged = json.dumps(validation.to_dict(), ensure_ascii=False, indent=2)
@@ -222,6 +224,7 @@ def register(
     client.log_text(phase.run_id, judged, f"{folder}/validation.json")
     logged = client.get_logged_model(trained.model_id)
     _make_model(project)
+    path, why = serving_path(project, trained, cases)
     tags = {
         "name": trained.name,
         "trained_until": trained.trained_until.isoformat(),
@@ -236,6 +239,8 @@ def register(
         "cases_sha256": digest,
         "validation_sha256": hashlib.sha256(judged.encode()).hexdigest(),
         "helpers": json.dumps(helper_hashes(project)),
+        "serving_path": path,
+        "serving_path_why": why,
     }
     for name in _FROM_THE_MODEL:
         if value := logged.tags.get(_TAG + name):

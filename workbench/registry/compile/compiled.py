@@ -14,7 +14,7 @@ from workbench.registry.compile.columns import Columns
 from workbench.registry.compile.inputs import Inputs
 from workbench.registry.compile.model import Model
 from workbench.registry.compile.operations import FILL, FINITE, FINITE_OR_MISSING, SINGLE
-from workbench.registry.compile.symbols import Number
+from workbench.registry.compile.symbols import OTHER, Number
 
 __all__ = ["Compiled", "Part"]
 
@@ -104,6 +104,14 @@ class Compiled:
                 value = lookup.keys[0]
                 found[lookup.name] = np.array([value] * rows, dtype=object if lookup.text else np.float64)
         return found
+
+    def known(self) -> dict[str, list[Any]]:
+        """The values that look-ups know, by column."""
+        found: dict[str, list[Any]] = {}
+        for part in self._parts:
+            for lookup in part.inputs.lookups:
+                found.setdefault(lookup.name, []).extend(key for key in lookup.keys if key != OTHER)
+        return {name: list(dict.fromkeys(values)) for name, values in found.items()}
 
     def thresholds(self) -> dict[str, NDArray[np.float64]]:
         """Where trees split raw numbers, by column."""

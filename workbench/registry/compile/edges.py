@@ -34,13 +34,14 @@ _NUMBERS = (
 _TEXTS = (None, "", "a category that nobody knows", "nan", "None")
 # Of a column's thresholds; each gives six rows.
 _MOST_THRESHOLDS = 10
+_MOST_KNOWN = 200
 
 
 def edge_rows(frame: pd.DataFrame, compiled: Compiled | None = None) -> pd.DataFrame:
     """Rows that each differ from an ordinary one in one column, and a few that do in all.
 
     Unknown and missing categories, missing, infinite, huge, tiny, zero and negative numbers; with
-    ``compiled`` also numbers at its trees' thresholds and the nearest ones on both sides.
+    ``compiled`` also the categories that it knows, and numbers at its trees' thresholds and next to them.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def edge_rows(frame: pd.DataFrame, compiled: Compiled | None = None) -> pd.DataF
     columns = columns_of(frame)
     thresholds = compiled.thresholds() if compiled is not None else {}
     changes = list(_changes(columns, thresholds))
+    for name, values in compiled.known().items() if compiled is not None else ():
+        changes += [{name: value} for value in values[:_MOST_KNOWN]]
     ordinary = np.arange(len(changes)) % len(frame)
     made = {name: values[ordinary].copy() for name, values in columns.items()}
     for row, change in enumerate(changes):
