@@ -31,7 +31,12 @@ _WITH_BODY = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
 
 
 def document(
-    schema: RequestSchema, model: str, version: int | None, classes: tuple[str, ...] = ()
+    schema: RequestSchema,
+    model: str,
+    version: int | None,
+    classes: tuple[str, ...] = (),
+    *,
+    simulated: bool = False,
 ) -> dict[str, Any]:
     """The document of a server.
 
@@ -45,6 +50,8 @@ def document(
         The champion.
     classes : tuple of str
         What its outputs are; empty for a regressor, or when that is not known.
+    simulated : bool
+        Whether the server was started for a replay, so that requests say when they are asked.
     """
     model = model or "MODEL"
     return {
@@ -56,7 +63,7 @@ def document(
         },
         "paths": {**_scoring(schema), **_afterwards(), **_v2(schema, model, version), **_about_the_server()},
         "components": {
-            "schemas": components(schema),
+            "schemas": components(schema, simulated),
             "responses": {str(status): _refusal(status, why) for status, why in _REFUSALS.items()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},

@@ -169,7 +169,8 @@ def _feedback_row(number: int, row: _FeedbackRow, default: datetime) -> Feedback
 
 
 def _check_id(where: str, prediction_id: str) -> None:
-    if not 0 < len(prediction_id) <= _LONGEST_ID or not prediction_id.isprintable():
+    plain = prediction_id.isascii() and prediction_id.isprintable()
+    if not plain or not 0 < len(prediction_id) <= _LONGEST_ID:
         raise Refused(400, f"{where}.prediction_id is no prediction id")
 
 

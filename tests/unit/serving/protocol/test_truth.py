@@ -49,6 +49,7 @@ def test_truth_is_known_now_unless_it_says_when() -> None:
         ({"prediction_id": "", "value": 1}, "no prediction id"),
         ({"prediction_id": "x" * 65, "value": 1}, "no prediction id"),
         ({"prediction_id": "a\x00b", "value": 1}, "no prediction id"),
+        ({"prediction_id": "\u00e9", "value": 1}, "no prediction id"),
         ({"prediction_id": "a"}, "value"),
         ({"prediction_id": "a", "value": None}, "value"),
         ({"prediction_id": "a", "value": ""}, "value"),
