@@ -209,14 +209,14 @@ def register(
     ConfigError
         MLflow is shared, but the ledger would lie on this machine. Nothing was registered.
     """
+    from workbench.registry.compile.recording import serving_path
+
     project = phase.project
     if phase.draft:
         print(f"draft: {trained.name!r} was not registered; a run from the command line does that")
         return None
     shared.refuse_apart(project)
     client, model = store.client(project), project.model.name
-    from workbench.registry.compile.recording import serving_path
-
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
     judged = json.dumps(validation.to_dict(), ensure_ascii=False, indent=2)

@@ -52,7 +52,7 @@ def edge_rows(frame: pd.DataFrame, compiled: Compiled | None = None) -> pd.DataF
     thresholds = compiled.thresholds() if compiled is not None else {}
     changes = list(_changes(columns, thresholds))
     for name, values in compiled.known().items() if compiled is not None else ():
-        changes += [{name: value} for value in values[:_MOST_KNOWN]]
+        changes += [{name: value} for value in values[:_MOST_KNOWN] if name in columns]
     ordinary = np.arange(len(changes)) % len(frame)
     made = {name: values[ordinary].copy() for name, values in columns.items()}
     for row, change in enumerate(changes):
