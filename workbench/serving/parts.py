@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.project import Project
-from workbench.serving.settings import Settings, log_name
+from workbench.serving.settings import LIVE_LOG, Settings, log_name
 from workbench.tracking.environment import code_version
 
 if TYPE_CHECKING:
     from workbench.serving.http.service import Service
-    from workbench.serving.log.batch import Writer
+    from workbench.serving.log.policy import Keeper
+    from workbench.serving.log.read import PredictionLog
     from workbench.serving.models.lineup import Models
 
-__all__ = ["code_of", "make_service", "open_log"]
+__all__ = ["code_of", "log_of", "log_target", "make_service", "open_log"]
 
 
 def make_service(project: Project, settings: Settings) -> Service:
@@ -29,11 +30,13 @@ def make_service(project: Project, settings: Settings) -> Service:
     from workbench.serving.business import BusinessKey
     from workbench.serving.http.keys import Keys
     from workbench.serving.http.service import Service
+    from workbench.serving.log.background import Compaction
     from workbench.serving.personal import concealer
     from workbench.store.clock import SystemClock
     from workbench.store.database import open_database
 
     folder = Path(settings.log_folder)
+    compaction = Compaction(log_target(project, folder), folder)
     return Service(
         settings,
         _models(project, settings),
@@ -47,6 +50,7 @@ def make_service(project: Project, settings: Settings) -> Service:
         keys=Keys.open(project, settings.host),
         business_key=BusinessKey.open(project),
         conceal=concealer(project),
+        compaction=None if settings.simulated or settings.worker > 1 else compaction,
     )
 
 
@@ -55,11 +59,29 @@ def code_of(project: Project) -> str:
     return code_version(project.root)
 
 
-def open_log(project: Project, folder: Path, purpose: str) -> Writer:
-    """A writer of the log in ``folder``, or of the database that ``[serving] log`` names."""
-    from workbench.serving.log.sqlite import SqliteWriter
+def log_target(project: Project, folder: Path) -> str:
+    """Where the log of ``folder`` is written: there, or the live one where ``[serving] log`` says."""
+    database = project.config.serving.log
+    if database and folder.resolve() == (project.state / LIVE_LOG).resolve():
+        return f"{database}#{log_name(project, folder)}"
+    return str(folder)
 
-    return SqliteWriter(folder, purpose)
+
+def open_log(project: Project, folder: Path, purpose: str) -> Keeper:
+    """A writer of the log of ``folder`` that does as ``[serving] when_log_fails`` says."""
+    from workbench.serving.log.policy import Keeper
+
+    policy = project.config.serving.when_log_fails
+    return Keeper(log_target(project, folder), purpose, policy, folder=folder)
+
+
+def log_of(project: Project, folder: Path) -> PredictionLog:
+    """The log of ``folder``, for reading."""
+    from workbench.serving.log.read import PredictionLog
+    from workbench.serving.log.targets import is_database
+
+    target = log_target(project, folder)
+    return PredictionLog(folder, target if is_database(target) else "")
 
 
 def _models(project: Project, settings: Settings) -> Models:

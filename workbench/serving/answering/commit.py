@@ -54,7 +54,10 @@ class Committer:
     def put(
         self, predicted: Sequence[Predicted], loop: asyncio.AbstractEventLoop, done: Callable[[], None]
     ) -> None:
-        """Take predictions; ``done`` is called in the loop once their answers, or their error, went."""
+        """Take predictions; ``done`` is called in the loop once their answers, or their error, went.
+
+        Without any, the log is tried.
+        """
         self._items.put(_Item(predicted, loop, done))
 
     def stop(self, seconds: float) -> bool:

@@ -31,12 +31,24 @@ class Memory:
 
 @dataclass(frozen=True)
 class LogHealth:
-    """Whether answers are being kept; with ``ok`` false they are refused."""
+    """Whether answers are being kept.
+
+    Attributes
+    ----------
+    condition : str
+        ``ok``; or what happens to answers while the log cannot be written: ``refused``, ``spooled`` or
+        ``unlogged``, with the ``error``.
+    spooled_rows, unlogged_rows : int
+        Answers that wait to be brought into the log, and answers that are kept nowhere.
+    """
 
     ok: bool
     folder: str
     name: str
     error: str = ""
+    condition: str = "ok"
+    spooled_rows: int = 0
+    unlogged_rows: int = 0
 
 
 @dataclass(frozen=True)

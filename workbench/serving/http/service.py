@@ -22,7 +22,9 @@ from workbench.serving.business import BusinessKey
 from workbench.serving.http.health import Counts, Health, LogHealth
 from workbench.serving.http.keys import Keys
 from workbench.serving.http.metrics import Metrics, Now
-from workbench.serving.log.batch import Columns, Writer
+from workbench.serving.log.background import Compaction
+from workbench.serving.log.batch import Columns
+from workbench.serving.log.policy import Keeper
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.protocol.truth import decode_feedback, decode_truth
@@ -64,6 +66,8 @@ class Service:
         By which ground truth may come, too.
     conceal : callable, optional
         Replaces personal values in what the log keeps.
+    compaction : Compaction, optional
+        Of the log; nobody compacts it without.
     """
 
     def __init__(
@@ -71,7 +75,7 @@ class Service:
         settings: Settings,
         models: Models,
         *,
-        open_log: Callable[[str], Writer],
+        open_log: Callable[[str], Keeper],
         log_name: str,
         database: Database,
         clock: Clock,
@@ -81,6 +85,7 @@ class Service:
         keys: Keys | None = None,
         business_key: BusinessKey | None = None,
         conceal: Callable[[Columns], Columns] | None = None,
+        compaction: Compaction | None = None,
     ) -> None:
         limits, config = settings.limits, config or ServingConfig()
         self.settings, self.models, self.log_name = settings, models, log_name
@@ -100,9 +105,9 @@ class Service:
         self.desk = Desk(predictor, committer, models, waiting=limits.waiting, seconds=limits.answer_seconds)
         self.committer = committer
         self.writing_truth = Lane("truth", self._record, limits.waiting)
+        self._compaction = compaction
         self.counts = Counts()
         self.metrics = Metrics(settings.metrics_folder, self._look)
-        self.log_error = ""
         self.started_at = datetime.now(UTC)
 
     async def record(self, kind: str, body: bytes, request_id: str) -> int:
@@ -139,7 +144,6 @@ class Service:
             self.shadows.offer(shadows, predicted)
 
     def _settled(self, predicted: Sequence[Predicted], seconds: float, error: Exception | None) -> None:
-        self.log_error = "" if error is None else str(error)
         if error is not None:
             self.metrics.log_failed()
             return
@@ -159,21 +163,31 @@ class Service:
             waiting=self.desk.waiting,
             champion=0 if champion is None else champion.version,
             registry_age_seconds=self.models.age(),
+            uncompacted_rows=0 if self._compaction is None else self._compaction.waiting,
             shadow_rows=counts.shadow_rows,
             shadow_failed_rows=counts.shadow_failed_rows,
             shadow_dropped_rows=counts.shadow_dropped_rows,
         )
 
     def _refresh(self) -> None:
+        if self._compaction is not None:
+            self._compaction.look(self.counts.rows)
+        if not self.desk.waiting and self.log.state.condition == "refused":
+            # Who is told that this server cannot answer sends it nothing by which it could notice that it can.
+            self.committer.put([], asyncio.get_running_loop(), lambda: None)
         self.metrics.refresh()
         self._refreshing = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self._refresh)
 
     def report(self) -> Health:
         """What the server says about itself, now."""
         lineup, features = self.models.now, self.models.features
-        champion = lineup.champion
+        champion, log = lineup.champion, self._log_health()
         return Health(
-            state="no_champion" if champion is None else "log_failed" if self.log_error else "ready",
+            state="no_champion"
+            if champion is None
+            else "log_failed"
+            if log.condition == "refused"
+            else "ready",
             project=self.project,
             pid=os.getpid(),
             model=next((model.model for model in lineup.loaded), ""),
@@ -182,13 +196,25 @@ class Service:
             follows=self.models.follows,
             simulated=self.settings.simulated,
             started_at=self.started_at,
-            log=LogHealth(not self.log_error, self.settings.log_folder, self.log_name, self.log_error),
+            log=log,
             counts=self.shadows.counted(self.counts),
             request=tuple(lineup.request.columns),
             memory=features.memory,
             problems=lineup.problems,
             canary=None if lineup.canary is None else lineup.canary.version,
             paths={str(model.version): _path(model) for model in lineup.loaded},
+        )
+
+    def _log_health(self) -> LogHealth:
+        state = self.log.state
+        return LogHealth(
+            ok=state.condition in ("ok", "spooled"),
+            folder=self.settings.log_folder,
+            name=self.log_name,
+            error=state.error,
+            condition=state.condition,
+            spooled_rows=state.spooled_rows,
+            unlogged_rows=state.unlogged_rows,
         )
 
     def replied(self, status: int, path: str, arrived: float) -> None:
@@ -229,6 +255,8 @@ class Service:
         recorded = self.writing_truth.stop(left())
         if not self.shadows.drain(left()):
             _log.warning("the shadows did not finish in time; what they had not predicted is lost")
+        if self._compaction is not None:
+            self._compaction.stop()
         # A thread that hangs may still hold its file; what it acknowledged is on disk already.
         if recorded:
             self.database.close()

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from workbench.serving.log.table import CompactedTable
 
-__all__ = ["Compacted", "compact"]
+__all__ = ["DATABASE", "Compacted", "compact"]
+
+#: The environment variable with the address of a log in a database.
+DATABASE = "WORKBENCH_LOG_DATABASE"
 
 # A commit's worth: its rows are in memory a few times over while it is written.
 _COMMIT_BYTES = 96 * 2**20
@@ -123,14 +126,17 @@ def _remove(table: CompactedTable, streams: list[Stream]) -> int:
 
 def main() -> int:
     """The command; it gives way to everything else on the machine."""
-    parser = argparse.ArgumentParser(prog="python -m workbench.serving.log.compact", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m workbench.serving.log.compact",
+        description=__doc__,
+        epilog=f"A log in a database: its address, postgresql://…#NAME, in the environment as {DATABASE}.",
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--database", default="", help="postgresql://…#NAME of a log in a database")
     parser.add_argument("--table", default="", help="address of the compacted table, if not in FOLDER")
     parser.add_argument("--minimum-rows", type=int, default=1)
     given = parser.parse_args()
     os.nice(19)
-    log = PredictionLog(given.folder, given.database, given.table)
+    log = PredictionLog(given.folder, os.environ.get(DATABASE, ""), given.table)
     try:
         done = compact(log, minimum_rows=given.minimum_rows)
     except WorkbenchError as error:

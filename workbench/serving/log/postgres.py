@@ -169,7 +169,7 @@ class PostgresWriter:
         return f"{_shown(url)}#{name}"
 
     def append(self, batches: Sequence[Batch]) -> None:
-        """Write batches in one transaction; all of them are durable on return.
+        """Write batches in one transaction; all of them are durable on return. Without any, it connects.
 
         Raises
         ------
@@ -177,9 +177,9 @@ class PostgresWriter:
             When they cannot be written; then none of them is, and the next call connects anew.
         """
         encoded = [self._encoder.encode(batch) for batch in batches if batch.prediction_ids]
+        connection = self._connection or self._connect()
         if not encoded:
             return
-        connection = self._connection or self._connect()
         try:
             new = put(connection, self._name, self._stream, self._last, encoded, self._written)
             connection.commit()

@@ -97,11 +97,13 @@ class _File:
             raise
 
     def insert(self, encoded: Sequence[Encoded]) -> None:
-        """All of them in one transaction, or none."""
+        """All of them in one transaction, or none; without any, a transaction that tries the file."""
         self._check_names()
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
+            if not encoded:
+                execute(f"PRAGMA user_version={FORMAT}")
             new = {item.header for item in encoded if item.header not in self._headers}
             added = {header: self._add_header(header) for header in new}
             ids = self._headers | added if added else self._headers
@@ -193,7 +195,7 @@ class SqliteWriter:
         return str(self._file.path if self._file else self.folder)
 
     def append(self, batches: Sequence[Batch]) -> None:
-        """Write batches; all of them are durable on return.
+        """Write batches; all of them are durable on return. Without any, the file is tried.
 
         Raises
         ------
@@ -201,7 +203,7 @@ class SqliteWriter:
             When they cannot be written; then none of them is, and the next call tries anew.
         """
         encoded = [self._encoder.encode(batch) for batch in batches if batch.prediction_ids]
-        if not encoded:
+        if batches and not encoded:
             return
         file = self._file = self._file or self._open()
         try:

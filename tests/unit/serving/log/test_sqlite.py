@@ -151,3 +151,15 @@ def test_a_full_disk_is_got_over_by_a_spool_elsewhere(small_disk: Path, tmp_path
     assert keeper.state.spooled_rows == 0
     ids = _ids(log)
     assert len(ids) == len(set(ids)) == 20 * (appended + 1) + 500
+
+
+def test_a_log_can_be_tried_without_an_answer(log: PredictionLog) -> None:
+    writer = SqliteWriter(log.folder, "test")
+    with contextlib.closing(sqlite3.connect(writer.place, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LogFailed, match="locked"):
+            writer.append([])
+        other.execute("ROLLBACK")
+    writer.append([])
+    writer.close()
+    assert log.files() == []
