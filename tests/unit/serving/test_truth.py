@@ -12,7 +12,7 @@ from tests.unit.serving.tiny import make_tiny
 from workbench.errors import ServingError
 from workbench.project import Project
 from workbench.serving import labelled
-from workbench.serving.protocol.request import TruthRow
+from workbench.serving.protocol.truth import TruthRow
 from workbench.serving.settings import log_name
 from workbench.serving.truth import record
 from workbench.store.clock import SystemClock

@@ -102,9 +102,13 @@ class Routes:
     async def _openapi(self, _: Request, __: bytes) -> Reply:
         from workbench.serving.http import openapi
 
-        report = self._service.report()
-        schema = self._service.models.now.request
-        return Reply.json(openapi.document(schema, report.model, report.champion))
+        report, lineup = self._service.report(), self._service.models.now
+        classes = () if lineup.champion is None else lineup.champion.classes
+        return Reply.json(
+            openapi.document(
+                lineup.request, report.model, report.champion, classes, simulated=report.simulated
+            )
+        )
 
     def _get(self, path: str, handler: _Handler) -> Route:
         return Route(path, self._endpoint(handler, reads=False), methods=["GET"])

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from workbench.data.columns import Columns
 from workbench.errors import ServingError
 
 __all__ = ["Batch", "Columns", "LogFailed", "Role", "Writer"]
@@ -15,10 +16,6 @@ __all__ = ["Batch", "Columns", "LogFailed", "Role", "Writer"]
 #: Who answered: the champion; the version that a share of the traffic is tried on; another version that
 #: was asked for by number; a shadow beside the champion.
 Role = Literal["champion", "canary", "challenger", "shadow"]
-
-#: Raw columns or features by name, all of equal length: numbers as float64 (NaN missing), categories as
-#: objects (str or None), times as datetime64[us] in UTC (NaT missing).
-Columns = dict[str, np.ndarray[Any, Any]]
 
 
 class LogFailed(ServingError):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from workbench.data.columns import Columns
 from workbench.serving.protocol import cells
 from workbench.serving.protocol.cells import Cell, Kind
 from workbench.serving.protocol.ranges import Notes, Outside, Range
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Columns", "Kind", "Notes", "Outside", "Range", "Refused", "RequestSchema", "Typed"]
 
-Columns = dict[str, "NDArray[Any]"]
 EXAMPLES: dict[Kind, Cell] = {"number": 0, "category": "text", "time": "2013-07-01T10:00:00Z"}
 _MOST_NAMED = 8
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from workbench.serving.answering.lane import Lane
-from workbench.serving.protocol.request import Refused
+from workbench.serving.protocol.refused import Refused
 
 
 def each(tasks: list[Callable[[], object]]) -> list[object]:
