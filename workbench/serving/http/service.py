@@ -173,7 +173,7 @@ class Service:
         if self._compaction is not None:
             self._compaction.look(self.counts.rows)
         if not self.desk.waiting and self.log.state.condition == "refused":
-            # Whoever hears that this server cannot answer sends nothing by which it would notice that it can.
+            # Whoever hears that it cannot answer sends nothing by which it would notice that it can again.
             self.committer.put([], asyncio.get_running_loop(), lambda: None)
         self.metrics.refresh()
         self._refreshing = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self._refresh)
