@@ -1,7 +1,7 @@
 """``python -m workbench.serving``: how :func:`workbench.serving.start` starts a server."""
 
-import sys
-
+from workbench.execution.agent.child import leave
 from workbench.serving.process import main
 
-sys.exit(main())
+# Taking some thousand modules apart would take a second, in which others wait for this process's end.
+leave(main())

@@ -43,6 +43,7 @@ _LOOK_SECONDS = 0.1
 _EARLY_SECONDS = 10.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 30.0
 _HOPELESS = 5
+_SAID = "said: "
 
 
 class Forced(ServingError):
@@ -226,10 +227,13 @@ class _Supervisor:
             status = worker.child.process.poll()
             if status is not None:
                 self._ended(worker, f"ended with status {status}")
-            elif now > worker.until and (worker.leaving or worker.ready is None):
-                _log.warning("worker %d takes too long and is killed", worker.pid)
+            elif worker.leaving and now > worker.until:
+                _log.warning("worker %d takes too long to stop and is killed", worker.pid)
                 worker.child.process.kill()
-                worker.until = now + _EARLY_SECONDS
+                self._ended(worker, "was killed")
+            elif worker.ready is None and now > worker.until:
+                worker.child.process.kill()
+                self._ended(worker, f"was not ready within {self._seconds:g} s")
 
     def _hear(self, worker: _Worker) -> None:
         line = worker.child.hear()
@@ -237,7 +241,7 @@ class _Supervisor:
             return  # it has ended, which is seen elsewhere, or goes on telling
         ready = msgspec.json.decode(line, type=Ready)
         if ready.error:
-            self._ended(worker, ready.error)
+            self._ended(worker, f"{_SAID}{ready.error}")
             return
         worker.ready = ready
         worker.since = time.monotonic()
@@ -262,22 +266,22 @@ class _Supervisor:
         if worker.leaving:
             return
         if not self._started:
-            raise ServingError(f"the model server did not start: {why}")
+            raise ServingError(f"the model server did not start: {why.removeprefix(_SAID)}")
         if worker.instead_of is not None:
             self._to_replace = []
-            _log.error("the replacement of worker %d %s; the others stay", worker.instead_of.pid, why)
+            _log.error("what was to replace worker %d %s; the others stay", worker.instead_of.pid, why)
             return
         now = time.monotonic()
         early = worker.ready is None or now - worker.since < _EARLY_SECONDS
         self._failures = self._failures + 1 if early else 1
         if self._failures >= _HOPELESS and not self._answering():
-            raise ServingError(f"no worker can be started any longer; the last one: {why}")
+            raise ServingError(f"no worker can be started any longer; the last one {why}")
         wait = 0.0
         if self._failures > 1:
             wait = min(_FIRST_WAIT_SECONDS * 2 ** (self._failures - 2), _LONGEST_WAIT_SECONDS)
         self._not_before = now + wait
         when = f"in {wait:g} s" if wait else "at once"
-        _log.error("worker %d: %s; another one is started %s", worker.pid, why, when)
+        _log.error("worker %d %s; another one is started %s", worker.pid, why, when)
 
     def _kill(self) -> None:
         for worker in self._workers:

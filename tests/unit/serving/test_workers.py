@@ -30,7 +30,9 @@ from workbench.serving.child import launch
 from workbench.serving.http.accepting import Shares, file_of_shares
 from workbench.serving.http.certificate import certificate_of
 from workbench.serving.payload import requests_for
+from workbench.serving.process import Ready
 from workbench.serving.settings import Limits, Settings, Tls
+from workbench.serving.workers import supervise
 
 pytestmark = pytest.mark.server
 BODY = next(iter(requests_for(rows(1), simulated_time=None, version=None)))
@@ -156,7 +158,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_answers_meanwhile(
         connection.close()
     until(lambda: len(workers_of(server)) == 2, seconds=60)
     assert killed not in workers_of(server)
-    assert f"worker {killed}: ended with status -9; another one is started at once" in server_log(project)
+    assert f"worker {killed} ended with status -9; another one is started at once" in server_log(project)
     assert set(answered) <= set(server.log.read()["prediction_id"])
 
 
@@ -198,6 +200,15 @@ def test_a_worker_that_cannot_start_at_all_ends_the_server_with_its_error(projec
     with pytest.raises(ServingError, match="did not start: version 66 is <b>broken</b>"):
         start(project, champion=tiny_helpers.DOES_NOT_LOAD, models=SOURCE, workers=2)
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_a_worker_that_takes_too_long_to_start_ends_the_server(project: Project) -> None:
+    (project.helpers / "endless.py").write_text("import time\n\ntime.sleep(600)")
+    settings = Settings(str(project.root), str(project.state / "log"), models="endless:Source")
+    told: list[Ready] = []
+    with pytest.raises(ServingError, match=r"did not start: .*not ready within 0\.5 s"):
+        supervise(settings, told.append, seconds=0.5)
+    assert told == []
 
 
 LIVE = """
