@@ -20,6 +20,8 @@ import httpx
 import msgspec
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.unit.serving import tiny_helpers
 from tests.unit.serving.tiny import SOURCE, alive, make_tiny, rows, until
@@ -140,6 +142,22 @@ def test_workers_take_equal_shares_of_connections_that_come_together(two: tuple[
         shares = Counter(map(pid_of, connections))
     assert len(shares) == 2
     assert max(shares.values()) <= 10, shares
+
+
+def test_any_worker_tells_the_figures_of_all(two: tuple[Project, Server]) -> None:
+    _, server = two
+    pids = workers_of(server)
+    for _ in range(3):
+        server.predict(rows(2))
+
+    def told() -> dict[str, list[Sample]]:
+        text = httpx.get(f"{server.url}/metrics").text
+        return {family.name: family.samples for family in text_string_to_metric_families(text)}
+
+    # What another worker counted is here within a second.
+    until(lambda: sum(sample.value for sample in told()["workbench_predictions"]) >= 6)
+    champions = {int(sample.labels["pid"]): sample.value for sample in told()["workbench_champion_version"]}
+    assert champions == dict.fromkeys(pids, 1.0)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_other_answers_meanwhile(
