@@ -50,6 +50,6 @@ def predict(source: Path, output: Path | None, version: int | None, as_json: boo
         print_json(asdict(done))
         return
     click.echo(
-        f"{done.rows:,} rows scored by {done.model} v{done.version} ({done.path} path) in {done.seconds:.1f} s: "
-        f"{done.output}\nwhen the truth is known: workbench truth --from FILE"
+        f"{done.rows:,} rows scored by {done.model} v{done.version} ({done.path} path) "
+        f"in {done.seconds:.1f} s: {done.output}\nwhen the truth is known: workbench truth --from FILE"
     )
