@@ -100,7 +100,8 @@ class CompactedTable:
         deltalake.exceptions.CommitFailedError
             When somebody else took batches of the same streams meanwhile.
         """
-        rows = in_time_order(self._with_layouts(tables))
+        # In one piece, since several are written in any order.
+        rows = in_time_order(self._with_layouts(tables)).combine_chunks()
         transactions = [Transaction(stream, last) for stream, last in sorted(taken.items())]
         deltalake.write_deltalake(
             self._made(),
