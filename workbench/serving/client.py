@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
 from html import escape
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,13 +42,27 @@ class Server:
     """
 
     def __init__(
-        self, url: str, pid: int, log_folder: Path, log_name: str, child: Child | None = None
+        self,
+        url: str,
+        pid: int,
+        log: PredictionLog,
+        log_name: str,
+        child: Child | None = None,
+        *,
+        key: str = "",
+        certificate: str = "",
     ) -> None:
         self.url, self.pid = url, pid
-        self.log, self.log_name = PredictionLog(log_folder), log_name
+        self.log, self.log_name = log, log_name
         self._child = child
         # Not through a proxy that the environment may name: the server is here.
-        self._client = httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
+        self._client = httpx.Client(
+            base_url=url,
+            timeout=_ANSWER_SECONDS,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            verify=_trusting(certificate) if certificate else True,
+        )
 
     @property
     def started_here(self) -> bool:
@@ -186,6 +200,13 @@ def _scores(predictions: list[Any]) -> list[float]:
     if len(predictions[0]) == 2:
         return [row[1] for row in predictions]
     return [max(row) for row in predictions]
+
+
+def _trusting(certificate: str) -> ssl.SSLContext:
+    """Trust in this very certificate, under whatever name the server is reached."""
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    return context
 
 
 def _message(response: httpx.Response) -> str:

@@ -16,8 +16,8 @@ from workbench.serving import settings as told
 from workbench.serving.child import launch
 from workbench.serving.client import Server
 from workbench.serving.http.certificate import certificate_of
-from workbench.serving.http.keys import Keys, require
-from workbench.serving.log.read import PredictionLog
+from workbench.serving.http.keys import Keys, own_key, require
+from workbench.serving.parts import log_of
 from workbench.serving.process import Ready, log_to_stderr
 from workbench.serving.workers import alive, supervise
 
@@ -89,7 +89,8 @@ def start(
         workers=workers,
     )
     child, ready = launch(wanted, seconds)
-    return Server(ready.url, ready.pid, Path(ready.log_folder), ready.log_name, child)
+    log = log_of(project, Path(ready.log_folder))
+    return Server(ready.url, ready.pid, log, ready.log_name, child, key=own_key(project))
 
 
 def attach(project: Project) -> Server | None:
@@ -105,7 +106,15 @@ def attach(project: Project) -> Server | None:
         if _announced(place) == running:
             place.unlink(missing_ok=True)
         return None
-    server = Server(running.url, running.pid, project.state / told.LIVE_LOG, "")
+    tls, live = project.config.serving.tls, project.state / told.LIVE_LOG
+    server = Server(
+        running.url,
+        running.pid,
+        log_of(project, live),
+        told.log_name(project, live),
+        key=own_key(project),
+        certificate=str(project.root / tls.certificate) if tls else "",
+    )
     try:
         health = server.health()
     except ServingError:
@@ -113,7 +122,6 @@ def attach(project: Project) -> Server | None:
     # Workers may have been replaced since the file was read.
     known = {running.pid, *running.workers, *(now.workers if (now := _announced(place)) else ())}
     if health is not None and health.pid in known and health.project == str(project.root):
-        server.log, server.log_name = PredictionLog(Path(health.log.folder)), health.log.name
         return server
     server.stop()
     return None

@@ -154,7 +154,7 @@ def body(**changed: object) -> bytes:
         ("/invocations", body(colour="unbuildable"), JSON, 400, "no such colour can be built"),
         ("/invocations", request(rows=101), JSON, 413, "at most 100"),
         ("/invocations", b" " * 20_001, JSON, 413, "larger than 20000 bytes"),
-        ("/invocations", body(), {"Content-Type": "text/csv"}, 415, "application/json"),
+        ("/invocations", body(), {"Content-Type": "text/html"}, 415, "application/json"),
         ("/invocations", body(), {}, 415, "application/json"),
         ("/invocations", body(), {"Content-Type": "application/json; charset=utf-16"}, 415, "UTF-8"),
         ("/invocations", body(), {**JSON, "Content-Encoding": "gzip"}, 415, "compressed"),

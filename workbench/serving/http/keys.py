@@ -26,7 +26,7 @@ from workbench.project import CONFIG_NAME, Project
 from workbench.serving.settings import LOOPBACK
 from workbench.tracking import secrets
 
-__all__ = ["Denied", "Keys", "Role", "require"]
+__all__ = ["Denied", "Keys", "Role", "own_key", "require"]
 
 Role = Literal["predict", "feedback", "admin"]
 
@@ -147,6 +147,18 @@ class Keys:
         if path in _ABOUT or path.startswith("/v2/models/"):
             return 1
         return 2 if path in _FEEDBACK else 3
+
+
+def own_key(project: Project) -> str:
+    """The key with the widest role, for the project's own clients; empty when it has none.
+
+    Raises
+    ------
+    SecretError
+        It is neither in the environment nor in the keyring.
+    """
+    entries = sorted(project.config.serving.keys.values(), key=lambda entry: _RANK[entry.role])
+    return secrets.resolve(entries[-1].key) if entries else ""
 
 
 def require(host: str, keys: Keys) -> None:

@@ -257,6 +257,7 @@ class Service:
             _log.warning("the shadows did not finish in time; what they had not predicted is lost")
         if self._compaction is not None:
             self._compaction.stop()
+        self.metrics.refresh()
         # A thread that hangs may still hold its file; what it acknowledged is on disk already.
         if recorded:
             self.database.close()
