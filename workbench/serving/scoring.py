@@ -103,7 +103,7 @@ def score_file(
             closing(open_log(project, Path(settings.log_folder), "file")) as log,
             closing(_Sink(draft, output.suffix)) as sink,
         ):
-            for part in _parts(source):
+            for part in filter(len, _parts(source)):
                 names = [name for name in model.request.columns if name in part.columns]
                 asked = Asked(_columns(part[names], source), len(part))
                 answer = _answer(
