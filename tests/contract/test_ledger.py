@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.contract import racing
+from tests.repeats import repeats
 from tests.unit.registry import small
 from tests.unit.registry.warm import warm
 from workbench.errors import AliasMoved, RegistryError
@@ -22,8 +22,7 @@ from workbench.store import tables
 from workbench.store.database import Database, open_database
 from workbench.tracking import store
 
-# `WORKBENCH_RACE_ROUNDS=250` for the full race, which takes minutes.
-_RACERS, _ROUNDS = 8, int(os.environ.get("WORKBENCH_RACE_ROUNDS", "6"))
+_RACERS, _ROUNDS = 8, repeats(250, 6)  # so many take minutes
 _LONGEST = 120 + 8 * _ROUNDS
 
 

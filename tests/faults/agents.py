@@ -215,13 +215,13 @@ def alive(pid: int) -> bool:
 
 def agents_in(folder: Path) -> list[int]:
     """All agents whose place is this folder, importing ones and unreachable ones among them."""
-    found = []
+    parents = {}
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
             if process.name() == AGENT and os.readlink(f"/proc/{process.pid}/fd/1").startswith(f"{folder}/"):
-                found.append(process.pid)
+                parents[process.pid] = process.ppid()
     # A keeper has this name, too, until it has chosen its own.
-    return [pid for pid in found if psutil.Process(pid).ppid() not in found]
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 def sockets_in(folder: Path) -> list[Path]:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import resource
 import shutil
 import signal
@@ -27,6 +26,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from tests.faults.agents import Kernel, Owner, agents_in, alive, below, owner_command, sockets_in, until
+from tests.repeats import moments, repeats
 from workbench.errors import AgentUnavailable
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import Identity, identify
@@ -103,24 +103,26 @@ def test_whatever_is_forked_while_agents_are_killed_runs_to_its_end(place: Path,
             except AgentUnavailable as error:  # then an ordinary one is started
                 refused.append(str(error))
 
-    moments, killed = random.Random(1), 0
+    kills = repeats(24, 8)
+    moment, killed = moments(1, 1.0), 0
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(ask) for _ in range(4)]
         try:
-            for number in range(24):
+            for number in range(kills):
                 if number % 2:  # while it forks
                     served = len(ends)
                     until(lambda: len(ends) > served + 4)  # noqa: B023
-                    time.sleep(moments.uniform(0.0, 0.1))
+                    time.sleep(0.1 * next(moment))
                 else:  # while it imports, most probably
-                    time.sleep(moments.uniform(0.0, 0.5))
+                    until(lambda: agents_in(place))
+                    time.sleep(0.5 * next(moment))
                 killed += kill_all(place)
         finally:
             stop.set()
         for one in asking:
             one.result(timeout=90)
-    assert killed >= 20
-    assert len(ends) >= 50
+    assert killed >= kills * 5 / 6
+    assert len(ends) >= kills * 2 + 2
     assert set(ends) == {42}
     assert all("the agent has gone" in reason for reason in refused)
     assert client.fork(agent, request(folder, "answer"), (0, 1, 2)).wait(60) == 42
@@ -145,20 +147,21 @@ def test_notebooks_go_on_while_agents_are_killed(place: Path, folder: Path) -> N
             done += 1
         kernels[0].end()
 
-    moments = random.Random(2)
+    kills = repeats(8)
+    moment = moments(2, 1.0)
     with ThreadPoolExecutor(3) as pool:
         working = [pool.submit(work) for _ in range(3)]
         try:
             killed, until_then = 0, time.monotonic() + 90
-            while (killed < 8 or len(ended) < 8) and time.monotonic() < until_then:
+            while (killed < kills or len(ended) < kills) and time.monotonic() < until_then:
                 until(lambda: agents_in(place))
-                time.sleep(moments.uniform(0.0, 1.5 + killed / 8))
+                time.sleep((1.5 + killed / 8) * next(moment))
                 killed += kill_all(place)
         finally:
             stop.set()
         for one in working:
             one.result(timeout=90)
-        assert len(ended) >= 8
+        assert len(ended) >= kills
     with Kernel(folder) as kernel:
         assert kernel.warm
     until(lambda: not sockets_in(place))

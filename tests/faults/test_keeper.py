@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import random
 import signal
 import time
 from collections.abc import Iterable
@@ -27,6 +27,7 @@ from tests.faults.agents import (
     sockets_in,
     until,
 )
+from tests.repeats import moments, repeats
 from workbench.execution.agent.processes import AGENT
 
 #: What is to be gone after a kill.
@@ -121,7 +122,8 @@ assert sum(case[1] for case in CASES.values()) == 200
 def test_nothing_is_left_of_what_was_killed(
     place: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory, case: str
 ) -> None:
-    kill, rounds, settings, below_reaper = CASES[case]
+    kill, all_rounds, settings, below_reaper = CASES[case]
+    rounds = repeats(all_rounds, AT_ONCE)
     runtime = tmp_path_factory.mktemp("runtime")
     environment = {**os.environ, **settings, "JUPYTER_RUNTIME_DIR": str(runtime)}
     life = 1.0
@@ -131,9 +133,9 @@ def test_nothing_is_left_of_what_was_killed(
         with Owner(folder, environment) as owner:
             _littered(owner)
             life = time.monotonic() - started
-    moments = random.Random(1)
     rounds_to_go = [
-        Round(folder, environment, below_reaper, moments.uniform(0.1, AT_ONCE * life)) for _ in range(rounds)
+        Round(folder, environment, below_reaper, moment)
+        for moment in itertools.islice(moments(1, AT_ONCE * life, 0.1), rounds)
     ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         took = list(pool.map(kill, rounds_to_go))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import select
 import signal
 import traceback
@@ -16,6 +15,7 @@ from typing import NoReturn
 import pytest
 from click.testing import CliRunner
 
+from tests.repeats import moments, repeats
 from tests.unit.registry import small
 from tests.unit.registry.warm import warm
 from workbench.cli import promote as command
@@ -24,7 +24,7 @@ from workbench.project import Project, open_project
 from workbench.registry import aliases, promotion
 from workbench.tracking import store
 
-KILLS = 60
+KILLS = repeats(60, 12)
 SHORT = 0.1  # seconds: about a move
 
 
@@ -104,12 +104,12 @@ def test_a_kill_at_any_moment_leaves_one_line_and_the_next_command_the_aliases(
     three: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(three.root)
-    chance, apart, longest = random.Random(0), 0, SHORT
+    chance, apart, longest = moments(0, 1.0), 0, SHORT
     with warm(killed, str(three.root)) as killer:
         for kills in range(KILLS):
             if _moves(three) <= kills:  # a slow or busy machine: one waits longer for a move
                 longest *= 1.2
-            killer.send(chance.uniform(0, longest))
+            killer.send(longest * next(chance))
             assert killer.poll(60)
             assert killer.recv() == ""
             apart += _in_mlflow(three) != aliases.held(three)

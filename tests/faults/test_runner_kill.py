@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +16,11 @@ import pytest
 from tests.faults.agents import LIGHT, agents_in, until
 from tests.faults.lives import WHOLE, Life, agent_folder, kernels_of, left_behind, no_process, results, torn
 from tests.projects import make_project
+from tests.repeats import moments, repeats
 from workbench.project import Project
 
 AT_ONCE = 3
-RUNNERS, KERNELS, AGENTS = 102, 60, 42
+RUNNERS, KERNELS, AGENTS = repeats(102, 15), repeats(60, 9), repeats(42, 9)  # that are killed
 LONGEST = 2.0  # seconds, after which a life is over on any machine that is not busy with others
 ROUNDS = 5  # lives that are cut short before one may finish
 
@@ -48,7 +48,7 @@ def _project(
 
 def _undisturbed(project: Project, agents: Path, own: Sequence[str] = WHOLE) -> tuple[dict[str, Any], float]:
     """What a run comes to that nobody disturbs, and how long one takes when the agent is ready."""
-    status, said = Life(project, agents, "--force", own=own).end()
+    status, said = Life(project, agents, "start", command="agent", own=own).end()
     assert status == 0, said
     until(lambda: agents_in(agents))
     began = time.monotonic()
@@ -84,14 +84,14 @@ def _at_once(work: Callable[[int], None]) -> None:
 @pytest.mark.timeout(400)
 def test_a_run_killed_at_any_moment_is_put_in_order_by_the_next(tmp_path: Path, agents: Path) -> None:
     def work(number: int) -> None:
-        moments = random.Random(number)
         project = _project(tmp_path / str(number))
         expected, took = _undisturbed(project, agents)
+        moment = moments(number, took)
         killed = 0
         while killed < RUNNERS // AT_ONCE:
             for _ in range(ROUNDS):
                 life = Life(project, agents, "--force", own=WHOLE)
-                time.sleep(moments.uniform(0.0, took))
+                time.sleep(next(moment))
                 killed += life.kill()
                 assert torn(project) == []
             _goes_on(project, agents, expected)
@@ -103,13 +103,13 @@ def test_a_run_killed_at_any_moment_is_put_in_order_by_the_next(tmp_path: Path, 
 @pytest.mark.timeout(400)
 def test_a_run_whose_kernels_are_killed_says_so_and_the_next_goes_on(tmp_path: Path, agents: Path) -> None:
     def work(number: int) -> None:
-        moments = random.Random(number)
         project = _project(tmp_path / str(number), SIDE_BY_SIDE)
         expected, took = _undisturbed(project, agents)
+        moment = moments(number, took / 2)
         killed = 0
         while killed < KERNELS // AT_ONCE:
             life = Life(project, agents, "--force", own=WHOLE)
-            killed += _kill_some(project, agents, life, moments, took)
+            killed += _kill_some(project, agents, life, moment)
             status, said = life.end()
             assert status in (0, 1), said
             assert ("the kernel " in said or "kernel 'workbench'" in said) == bool(status), said
@@ -122,11 +122,11 @@ def test_a_run_whose_kernels_are_killed_says_so_and_the_next_goes_on(tmp_path: P
     until(lambda: no_process(agents), what="every process has ended")
 
 
-def _kill_some(project: Project, agents: Path, life: Life, moments: random.Random, took: float) -> int:
+def _kill_some(project: Project, agents: Path, life: Life, moment: Iterator[float]) -> int:
     """Kill kernels while a run goes on, at random moments; how many."""
     killed = 0
     while life.process.is_alive():
-        time.sleep(moments.uniform(0.0, took / 2))
+        time.sleep(next(moment))
         for pid in kernels_of(project, agents)[:2]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -137,7 +137,7 @@ def _kill_some(project: Project, agents: Path, life: Life, moments: random.Rando
 @pytest.mark.timeout(400)
 def test_a_run_whose_agents_are_killed_does_not_notice(tmp_path: Path) -> None:
     def work(number: int) -> None:
-        moments = random.Random(number)
+        moment = moments(number, 0.5)
         with agent_folder() as agents:
             project = _project(tmp_path / str(number), SIDE_BY_SIDE)
             expected, _ = _undisturbed(project, agents, own=LIGHT)
@@ -145,7 +145,7 @@ def test_a_run_whose_agents_are_killed_does_not_notice(tmp_path: Path) -> None:
             while killed < AGENTS // AT_ONCE:
                 life = Life(project, agents, "--force", own=LIGHT)
                 while life.process.is_alive():
-                    time.sleep(moments.uniform(0.0, 0.5))
+                    time.sleep(next(moment))
                     for pid in agents_in(agents):
                         with suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)

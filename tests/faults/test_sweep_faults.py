@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import signal
@@ -22,6 +21,7 @@ import pytest
 from tests.faults.agents import LIGHT, agents_in, until
 from tests.faults.lives import Life, agent_folder, kernels_of, left_behind, no_process, torn
 from tests.projects import make_project, migrated_stores
+from tests.repeats import moments, repeats
 from workbench.execution.sweep import results
 from workbench.execution.sweep.study import CUT_SHORT
 from workbench.project import Project, open_project
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 AT_ONCE = 2
-CLIENTS, KERNELS, AGENTS = 60, (20, 10), 10  # that are killed
+CLIENTS, KERNELS, AGENTS = repeats(60, 12), (repeats(20), repeats(10)), repeats(10)  # that are killed
 LONGEST = 1.0  # seconds, after which a process is killed that has not ended
 MORE = 4  # trials to go on with, once all are there
 
@@ -142,7 +142,7 @@ def _swept(project: Project, count: int) -> None:
 # -- kills -----------------------------------------------------------------------------------------
 
 
-def _cut_short(project: Project, start: Callable[[int], Life], moments: Iterator[float], goal: int) -> int:
+def _cut_short(project: Project, start: Callable[[int], Life], moment: Iterator[float], goal: int) -> int:
     """Kill a command again and again; whenever it has ended before, there is more to do: how much in the end.
 
     Two of three die at any moment, the third when there is a trial's report of which nobody was told yet.
@@ -153,7 +153,7 @@ def _cut_short(project: Project, start: Callable[[int], Life], moments: Iterator
             known = len(_trials_kept(project))
             life = start(goal)
             if number % 3:
-                time.sleep(next(moments))
+                time.sleep(next(moment))
             else:
                 until(lambda: not life.alive or len(_trials_kept(project)) > known)  # noqa: B023
             life.process.kill()
@@ -162,12 +162,6 @@ def _cut_short(project: Project, start: Callable[[int], Life], moments: Iterator
             assert "Traceback" not in said
             goal += MORE * (status == 0)
     return goal
-
-
-def _moments(seed: int, longest: float) -> Iterator[float]:
-    chosen = random.Random(seed)
-    while True:
-        yield chosen.uniform(0.0, longest)
 
 
 def _at_once(work: Callable[[int], _T]) -> list[_T]:
@@ -183,7 +177,7 @@ def test_searches_killed_at_any_moment_go_on_from_there(tmp_path: Path, agents: 
     def start(goal: int) -> Life:
         return _life(project, agents, *TUNE, "--study", "shared", "--trials", str(goal))
 
-    goal = max(_at_once(lambda seed: _cut_short(project, start, _moments(seed, LONGEST), 2 * MORE)))
+    goal = max(_at_once(lambda seed: _cut_short(project, start, moments(seed, LONGEST), 2 * MORE)))
     status, said = start(goal).end()
     assert status == 0, said
     assert "Traceback" not in said
@@ -200,7 +194,7 @@ def test_a_sweep_killed_at_any_moment_goes_on_from_there(tmp_path: Path, agents:
         def start(goal: int) -> Life:
             return _life(project, agents, *_grid(goal))
 
-        goal = _cut_short(project, start, _moments(seed, LONGEST), MORE)
+        goal = _cut_short(project, start, moments(seed, LONGEST), MORE)
         status, said = start(goal).end()
         assert status == 0, said
         assert "Traceback" not in said
@@ -211,11 +205,11 @@ def test_a_sweep_killed_at_any_moment_goes_on_from_there(tmp_path: Path, agents:
     until(lambda: no_process(agents), what="every process has ended")
 
 
-def _kill_kernels(project: Project, agents: Path, life: Life, moments: Iterator[float], most: int) -> int:
+def _kill_kernels(project: Project, agents: Path, life: Life, moment: Iterator[float], most: int) -> int:
     """Kill kernels of trials as long as a command goes on; how many."""
     killed = 0
     while killed < most and life.alive:
-        time.sleep(next(moments))
+        time.sleep(next(moment))
         for pid in kernels_of(project, agents)[: most - killed]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -224,12 +218,12 @@ def _kill_kernels(project: Project, agents: Path, life: Life, moments: Iterator[
 
 
 def test_a_search_tries_once_more_where_a_kernel_was_killed(tmp_path: Path, agents: Path) -> None:
-    project, moments = _project(tmp_path / "project"), _moments(1, 0.3)
+    project, moment = _project(tmp_path / "project"), moments(1, 0.3)
     left, goal = KERNELS[0], 0
     while left:
         goal += 10
         life = _life(project, agents, *TUNE, "--trials", str(goal), *MANY)
-        left -= _kill_kernels(project, agents, life, moments, left)
+        left -= _kill_kernels(project, agents, life, moment, left)
         status, said = life.end()
         assert "Traceback" not in said
         assert status == 0 or "no trial finished" in said, said
@@ -242,12 +236,12 @@ def test_a_search_tries_once_more_where_a_kernel_was_killed(tmp_path: Path, agen
 
 
 def test_a_sweep_runs_again_what_a_killed_kernel_had_and_only_that(tmp_path: Path, agents: Path) -> None:
-    project, moments = _project(tmp_path / "project", 'phase.note("y", y)'), _moments(2, 0.3)
+    project, moment = _project(tmp_path / "project", 'phase.note("y", y)'), moments(2, 0.3)
     left, goal = KERNELS[1], 0
     while left:
         goal += 11
         life = _life(project, agents, *_grid(goal), *MANY)
-        left -= _kill_kernels(project, agents, life, moments, left)
+        left -= _kill_kernels(project, agents, life, moment, left)
         status, said = life.end()
         assert "Traceback" not in said
         _in_order(project)
@@ -265,14 +259,14 @@ def test_a_sweep_runs_again_what_a_killed_kernel_had_and_only_that(tmp_path: Pat
 
 
 def test_a_sweep_does_not_notice_that_its_agents_are_killed(tmp_path: Path) -> None:
-    project, moments = _project(tmp_path / "project", 'phase.note("y", y)'), _moments(3, 0.3)
+    project, moment = _project(tmp_path / "project", 'phase.note("y", y)'), moments(3, 0.3)
     left, goal = AGENTS, 0
     with agent_folder() as agents:
         while left > 0:
             goal += 8
             life = _life(project, agents, *_grid(goal), own=LIGHT)
             while life.alive:
-                time.sleep(next(moments))
+                time.sleep(next(moment))
                 for pid in agents_in(agents) if left > 0 else ():
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
