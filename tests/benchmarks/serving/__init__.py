@@ -2,7 +2,7 @@
 
 ``make bench ARGS="serving"`` measures all, ``make bench ARGS="serving --only pipeline --quick"`` a part in
 a short time. Each result is kept in the user's cache folder; ``--only readme`` measures nothing and prints
-what is kept as the tables of the README.
+what is kept as the table of the README.
 """
 
 from __future__ import annotations

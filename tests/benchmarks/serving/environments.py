@@ -13,8 +13,8 @@ from pathlib import Path
 
 __all__ = ["NotInstalled", "cache", "environment"]
 
-#: What makes answers and their cost comparable: the same versions as ours.
-_ALIKE = ("numpy", "pandas", "scikit-learn", "joblib", "threadpoolctl")
+#: What makes answers and their cost comparable: the same versions as ours. (pandas keeps text in pyarrow.)
+_ALIKE = ("numpy", "pandas", "pyarrow", "scikit-learn", "joblib", "threadpoolctl")
 _INSTALL_SECONDS = 900
 _MADE = "made"
 
@@ -45,7 +45,8 @@ def environment(name: str, packages: Sequence[str]) -> Path:
     python = folder / "bin" / "python"
     if (folder / _MADE).exists():
         return python
-    shutil.rmtree(folder)
+    for old in folder.parent.glob(f"{name}-*"):
+        shutil.rmtree(old)
     print(f"installing {name} into {folder} (once)", flush=True)
     _run([sys.executable, "-m", "venv", str(folder)])
     _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *wanted])

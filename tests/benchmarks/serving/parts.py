@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tests.benchmarks.serving.options import Options
 from tests.benchmarks.serving.rates import Stretch
 from tests.benchmarks.serving.servers import ours
 from tests.benchmarks.serving.targets import prepared
+from tests.benchmarks.serving.variants import PARTS
 
 __all__ = ["measure"]
 
@@ -76,10 +76,10 @@ def measure(repeats: int, options: Options) -> Table:
 
 
 def _rows(count: int, timed: list[dict[str, float]], bare: list[float]) -> list[Row]:
-    names = sorted(timed[0], key=lambda part: -statistics.median(one[part] for one in timed))
+    names = ["whole", _REST, *PARTS]
     return [
         Row(
-            f"{count} connections: {name}",
+            f"{count} {'connection' if count == 1 else 'connections'}: {name}",
             [one[name] for one in timed],
             bare if name == "whole" else (),
             unit="µs",

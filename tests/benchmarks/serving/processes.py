@@ -40,11 +40,13 @@ def process(
 
     def complain_if_ended() -> None:
         if started.poll() is not None:
-            words = said.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"{' '.join(command)} ended with {started.returncode}:\n{words}")
+            raise RuntimeError(f"{' '.join(command)} ended with {started.returncode}")
 
     try:
         yield started.pid, complain_if_ended
+    except RuntimeError as error:
+        error.add_note(said.read_text(errors="replace")[-2000:])
+        raise
     finally:
         _end(started)
 

@@ -24,7 +24,7 @@ _TIMES = {1: 25.0, 16: 150.0, 64: 200.0}
 _PLAIN_TIMES = {16: 15.0, 64: 30.0}
 _KEPT = {16: 0.65, 64: 0.8}
 #: A stretch is long enough for so many answers on each connection: a slow server's last ones are cut off.
-_ANSWERS, _LONGEST_SECONDS = 8, 16.0
+_ANSWERS, _LONGEST_TIMES = 8, 4.0
 _WARM_UP_SECONDS = 1.0
 
 
@@ -41,7 +41,7 @@ class Stretch:
     def __call__(self) -> Load:
         load = self.target.put_load(self.connections, self._length, batch=self.batch)
         wanted = _ANSWERS * self.connections / load.requests_per_second
-        self._length = max(self.seconds, min(_LONGEST_SECONDS, wanted))
+        self._length = max(self.seconds, min(_LONGEST_TIMES * self.seconds, wanted))
         return load
 
 
@@ -83,7 +83,8 @@ def _measure(title: str, repeats: int, options: Options, made: Callable[[Path], 
         given = prepared(made(folder), folder / "prepared")
         found = _all_in_turn(given, repeats, options, stack)
     notes = [
-        f"load: {generator()}, {options.seconds:g} s each (longer where a server gives few answers)",
+        f"load: {generator()}, {options.seconds:g} s each (longer where a server gives few answers), "
+        "the other servers stopped meanwhile",
         "one worker each, one thread in native libraries; each answer checked against the model before",
         "ours: default settings, every answer durable in the log before it leaves; "
         "the peers keep nothing of theirs",
@@ -122,6 +123,10 @@ def _rows(found: _Found) -> list[Row]:
     return [*_against_mlflow(found), *_against_batching(found), *_of_ours(found), *_batch(found)]
 
 
+def _at(connections: int) -> str:
+    return "1 connection" if connections == 1 else f"{connections} connections"
+
+
 def _rate(what: str, ours: Sequence[float], peer: Sequence[float], times: float | None = None) -> Row:
     return Row(what, ours, peer, Goal(times=times), unit="/s", digits=0, more_is_better=True)
 
@@ -129,14 +134,12 @@ def _rate(what: str, ours: Sequence[float], peer: Sequence[float], times: float 
 def _against_mlflow(found: _Found) -> list[Row]:
     name = PEERS["mlflow"]
     rows = [
-        _rate(
-            f"{count} connections, vs {name}", found.rates("ours", count), found.rates("mlflow", count), times
-        )
+        _rate(f"{_at(count)}, vs {name}", found.rates("ours", count), found.rates("mlflow", count), times)
         for count, times in _TIMES.items()
     ]
     rows += [
         _rate(
-            f"{count} connections, plain path, vs {name}",
+            f"{_at(count)}, plain path, vs {name}",
             found.rates("plain", count),
             found.rates("mlflow", count),
             _PLAIN_TIMES.get(count),
@@ -154,7 +157,7 @@ def _against_mlflow(found: _Found) -> list[Row]:
 def _against_batching(found: _Found) -> list[Row]:
     rows = [
         _rate(
-            f"{count} connections, vs {PEERS[name]}",
+            f"{_at(count)}, vs {PEERS[name]}",
             found.rates("ours", count),
             found.rates(name, count),
             20.0 if count == 64 and name == found.better(("bentoml", "litserve"), 64) else None,
@@ -172,7 +175,7 @@ def _against_batching(found: _Found) -> list[Row]:
 def _of_ours(found: _Found) -> list[Row]:
     rows = [
         _rate(
-            f"{count} connections, unlogged, vs a route that does nothing",
+            f"{_at(count)}, unlogged, vs a route that does nothing",
             found.rates("unlogged", count),
             found.rates("nothing", count),
             0.6,
@@ -181,7 +184,7 @@ def _of_ours(found: _Found) -> list[Row]:
     ]
     rows += [
         _rate(
-            f"{count} connections, log on, vs off",
+            f"{_at(count)}, log on, vs off",
             found.rates("ours", count),
             found.rates("unlogged", count),
             _KEPT.get(count),

@@ -33,20 +33,34 @@ def kept(names: Iterable[str]) -> dict[str, Table]:
 
 
 def readme(tables: Mapping[str, Table]) -> str:
-    """All of them as Markdown: median, lowest and highest of the repeats, and whether the goal was met."""
+    """As Markdown: one table of all that has a goal, and one for each measure that has none.
+
+    Values are the median of the repeats, with the lowest and the highest.
+    """
     if not tables:
         return "nothing was measured yet"
-    return "\n\n".join(
-        "\n".join(
-            [
-                f"**{table.title[0].upper()}{table.title[1:]}**\n",
-                _HEAD,
-                *("| " + " | ".join(_cell(cell) for cell in row.cells()) + " |" for row in table.rows),
-                *(f"\n{note[0].upper()}{note[1:]}." for note in table.notes),
-            ]
-        )
-        for table in tables.values()
-    )
+    goals = {name: [row for row in table.rows if row.goal != Goal()] for name, table in tables.items()}
+    parts = [_HEAD]
+    for name, table in tables.items():
+        if goals[name]:
+            parts.append(f"| **{_cell(table.title)}** | | | | | |")
+            parts += [_line(row.cells()) for row in goals[name]]
+    notes = [note for name, table in tables.items() if goals[name] for note in table.notes]
+    parts += ["", *_sentences(notes)]
+    for name, table in tables.items():
+        if not goals[name]:
+            parts += ["", f"| {_cell(table.title)} | ours | peer | ratio |", "|---|---|---|---|"]
+            parts += [_line(row.cells()[:4]) for row in table.rows]
+            parts += ["", *_sentences(table.notes)]
+    return "\n".join(parts)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _sentences(notes: Iterable[str]) -> list[str]:
+    return [f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes)]
 
 
 def _cell(text: str) -> str:

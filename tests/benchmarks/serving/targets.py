@@ -129,19 +129,20 @@ def first_answer(_: Prepared, target: Target, ended: Callable[[], None]) -> None
     """Ask until it answers."""
     body = target.single.read_bytes().splitlines()[0]
     until = time.monotonic() + START_SECONDS
+    last = "no answer at all"
     with httpx.Client(trust_env=False, timeout=START_SECONDS) as client:
-        while True:
+        while time.monotonic() < until:
             ended()
             with contextlib.suppress(httpx.TransportError):
                 answer = _post(client, target, body)
                 if answer.status_code == 200:
                     return
+                last = f"{answer.status_code}: {answer.text[:500]}"
                 # While a server of theirs starts it may say 5xx; 4xx will not get better.
                 if answer.status_code < 500:
-                    raise RuntimeError(f"{target.name} says {answer.status_code}: {answer.text[:500]}")
-            if time.monotonic() > until:
-                raise RuntimeError(f"{target.name} does not answer within {START_SECONDS:g} s")
+                    break
             time.sleep(_LOOK_SECONDS)
+    raise RuntimeError(f"{target.name} does not answer; the last was {last}")
 
 
 def _post(client: httpx.Client, target: Target, body: bytes) -> httpx.Response:
