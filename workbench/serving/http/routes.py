@@ -66,7 +66,7 @@ class Routes:
         limits = service.settings.limits
         body = await read_body(head, receive, limits)
         kind = head.text(b"content-type")
-        names = tuple(service.models.now.request.columns)
+        names = service.models.now.names
         if len(body) < _LARGE:
             asked = mlflow.decode(body, kind, names, limits.rows)
         else:

@@ -7,8 +7,8 @@ import functools
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from workbench.config import ServingConfig
@@ -106,17 +106,14 @@ class Service:
         self.committer = committer
         self.writing_truth = Lane("truth", self._record, limits.waiting)
         self._compaction = compaction
-        self.counts = Counts()
+        self._counted: Counter[str] = Counter()
         self.metrics = Metrics(settings.metrics_folder, self._look)
         self.started_at = datetime.now(UTC)
 
     async def record(self, kind: str, body: bytes, request_id: str) -> int:
         """Keep ground truth (``kind`` is ``"truth"``) or feedback; how many rows were kept, durably."""
         kept = await self.writing_truth.run((kind, body, request_id))
-        if kind == "truth":
-            self.count(truth_rows=kept)
-        else:
-            self.count(feedback_rows=kept)
+        self._counted[f"{kind}_rows"] += kept
         return kept
 
     def _record(self, tasks: list[tuple[str, bytes, str]]) -> list[int | Exception]:
@@ -154,7 +151,8 @@ class Service:
             self.metrics.took("features", one.feature_seconds)
             self.metrics.took("model", one.model_seconds)
             self.metrics.answered(one.batch.version, one.batch.role, rows)
-            self.count(answered=len(one.calls), rows=rows)
+            self._counted["answered"] += len(one.calls)
+            self._counted["rows"] += rows
 
     def _look(self) -> Now:
         """What the metrics want to know of the present."""
@@ -171,7 +169,7 @@ class Service:
 
     def _refresh(self) -> None:
         if self._compaction is not None:
-            self._compaction.look(self.counts.rows)
+            self._compaction.look(self._counted["rows"])
         if not self.desk.waiting and self.log.state.condition == "refused":
             # Whoever hears that it cannot answer sends nothing by which it would notice that it can again.
             self.committer.put([], asyncio.get_running_loop(), lambda: None)
@@ -221,16 +219,16 @@ class Service:
         """Count a reply that is about to go."""
         self.metrics.replied(status, time.perf_counter() - arrived)
         if status >= 500:
-            self.count(failed=1)
+            self._counted["failed"] += 1
         elif status >= 400:
-            self.count(refused=1)
+            self._counted["refused"] += 1
         if status >= 400:
             self.metrics.refused(_REASONS.get(status, str(status)))
 
-    def count(self, **more: int) -> None:
-        self.counts = replace(
-            self.counts, **{name: getattr(self.counts, name) + by for name, by in more.items()}
-        )
+    @property
+    def counts(self) -> Counts:
+        """What was counted since the start; what shadows did is theirs."""
+        return Counts(**self._counted)
 
     async def start(self) -> None:
         """Before the first request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,16 +46,21 @@ class Lineup:
     problems: tuple[Problem, ...] = ()
     canary: LoadedModel | None = None
 
-    @property
+    @functools.cached_property
     def loaded(self) -> tuple[LoadedModel, ...]:
         """All of them, the champion first."""
         first = (self.champion, self.canary)
         return (*(model for model in first if model is not None), *self.shadows)
 
-    @property
+    @functools.cached_property
     def request(self) -> RequestSchema:
         """What a raw row has to have, for whoever answers first."""
         return next((model.request for model in self.loaded), RequestSchema({}))
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its columns in order."""
+        return tuple(self.request.columns)
 
     def pick(self, version: int | None) -> LoadedModel | None:
         """The champion, or the loaded version of that number; none if there is no such one."""
