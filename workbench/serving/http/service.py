@@ -170,8 +170,10 @@ class Service:
     def _refresh(self) -> None:
         if self._compaction is not None:
             self._compaction.look(self._counted["rows"])
-        if not self.desk.waiting and self.log.state.condition == "refused":
-            # Whoever hears that it cannot answer sends nothing by which it would notice that it can again.
+        log = self.log.state
+        if not self.desk.waiting and (log.condition != "ok" or log.spooled_rows):
+            # Whoever hears that it cannot answer sends nothing by which it would notice that it can again;
+            # and what is spooled does not wait for the next who asks.
             self.committer.put([], asyncio.get_running_loop(), lambda: None)
         self.metrics.refresh()
         self._refreshing = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self._refresh)

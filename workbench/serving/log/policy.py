@@ -140,6 +140,8 @@ class Keeper:
                 if self._policy == "refuse":
                     raise
         rows = sum(len(batch.prediction_ids) for batch in batches)
+        if not rows:
+            return  # nothing but a try of the log
         if self._policy == "unlogged":
             self._unlogged += rows
             return

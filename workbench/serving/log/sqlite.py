@@ -8,6 +8,7 @@ closed and followed by another, so that compaction can remove it while the write
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -160,12 +161,18 @@ class _File:
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            _unlink(Path(f"{self.path}{suffix}"))
         self._unlock()
 
     def _unlock(self) -> None:
-        lock_path(self.path).unlink(missing_ok=True)
+        _unlink(lock_path(self.path))
         os.close(self._lock)
+
+
+def _unlink(path: Path) -> None:
+    """Remove it, if it can be: its folder may have gone, or something else may be in its place."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 class SqliteWriter:
