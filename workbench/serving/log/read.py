@@ -54,7 +54,7 @@ class PredictionLog:
     def streams(self) -> Streams:
         """What may not be compacted yet."""
         if self.database:
-            from workbench.serving.log.postgres import DatabaseStreams
+            from workbench.serving.log.postgres_streams import DatabaseStreams
 
             return DatabaseStreams(self.database)
         from workbench.serving.log.files import FileStreams
