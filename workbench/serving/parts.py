@@ -42,7 +42,7 @@ def make_service(project: Project, settings: Settings) -> Service:
         _models(project, settings),
         open_log=lambda purpose: open_log(project, folder, purpose),
         log_name=log_name(project, folder),
-        database=open_database(project),
+        database=open_database(project, wait=settings.limits.answer_seconds),
         clock=SystemClock(),
         project=str(project.root),
         code_version=code_of(project),

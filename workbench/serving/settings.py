@@ -40,7 +40,8 @@ class Limits:
     waiting
         Requests that may be under way before the next is told to come back (429).
     answer_seconds
-        How long an answer may take before the request is told that there is none (503).
+        How long an answer may take before the request is told that there is none (503); and for how long
+        ground truth waits while others hold the lock of the workbench database.
     connections
         Connections of one worker; who opens more is told to come back (503). There are never more than the
         process may have files open.

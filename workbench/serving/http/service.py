@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from workbench.config import ServingConfig
+from workbench.errors import ServingError
 from workbench.serving import feedback, truth
 from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.desk import Desk
@@ -121,6 +122,9 @@ class Service:
         for kind, body, request_id in tasks:
             try:
                 outcomes.append(self._record_one(kind, body, request_id))
+            except ServingError as error:
+                # The database is locked or away: to be told so, nobody waits for it once more.
+                return [*outcomes, *[error] * (len(tasks) - len(outcomes))]
             except Exception as error:
                 outcomes.append(error)
         return outcomes
