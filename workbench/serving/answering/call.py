@@ -51,6 +51,11 @@ class Call:
     request_id: str
     answered: asyncio.Future[Answer] | None = None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is still worth an answer: nobody has been told that there is none."""
+        return self.answered is None or not self.answered.done()
+
     def settle(self, outcome: Answer | Exception) -> None:
         """In the event loop's thread; whoever went away in the meantime is not told."""
         if self.answered is None or self.answered.done():

@@ -46,6 +46,7 @@ class Desk:
         self._gathered: list[Call] = []
         self._scheduled = False
         self._under_way = 0
+        self._room = threading.Semaphore(_UNDER_WAY)
         self._for_thread: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work_off, name="predict", daemon=True)
         self._watching: asyncio.TimerHandle | None = None
@@ -97,7 +98,11 @@ class Desk:
         if call.asked.version is None and lineup.canary is not None:
             models.append(lineup.canary)
         quick = all(model is not None and model.path.compiled is not None for model in models)
-        if quick and call.asked.rows <= ROWS_TOGETHER:
+        quick = quick and call.asked.rows <= ROWS_TOGETHER
+        if (len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
+            # Of those who were told already that there is no answer: what they asked is still there.
+            raise Refused(429, "too many requests are waiting; try again in a second")
+        if quick:
             self._gathered.append(call)
             if not self._scheduled and self._under_way < _UNDER_WAY:
                 self._scheduled = True
@@ -109,8 +114,6 @@ class Desk:
     def _predict_here(self) -> None:
         self._scheduled = False
         calls, self._gathered = self._gathered, []
-        if not calls:
-            return
         predicted = self._predict(calls)
         if predicted:
             self._under_way += 1
@@ -128,10 +131,14 @@ class Desk:
             ended = False
             while not ended:
                 calls, ended = all_waiting(self._for_thread)
-                if calls and (predicted := self._predict(calls)):
-                    self._committer.put(predicted, self._loop, _nothing)
+                if predicted := self._predict(calls):
+                    self._room.acquire()
+                    self._committer.put(predicted, self._loop, self._room.release)
 
     def _predict(self, calls: Sequence[Call]) -> Sequence[Predicted]:
+        calls = [call for call in calls if call.is_awaited]
+        if not calls:
+            return ()
         try:
             outcome = self._predictor.predict(calls)
         except Exception as error:  # nobody may wait for ever because of what was not foreseen
@@ -154,7 +161,3 @@ class Desk:
         for call in [call for call in self._open if call.arrived < oldest]:
             call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
         self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)
-
-
-def _nothing() -> None:
-    pass
