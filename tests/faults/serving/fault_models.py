@@ -10,14 +10,12 @@ import threading
 from dataclasses import replace
 
 import pandas as pd
+from fault_numbers import SLOW, SLOW_SECONDS
 from sklearn.linear_model import LogisticRegression
 from tiny_helpers import Source, build, fitted
 
 from workbench.registry.compile import choose
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
-
-SLOW = 99
-SLOW_SECONDS = 0.2
 
 
 class Slow(LogisticRegression):

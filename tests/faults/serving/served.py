@@ -23,6 +23,8 @@ __all__ = [
     "BODY",
     "JSON",
     "PATHS",
+    "SLOW",
+    "SLOW_SECONDS",
     "Clients",
     "Given",
     "acknowledged",
@@ -39,6 +41,8 @@ __all__ = [
 
 #: The two ways to an answer.
 PATHS = ("plain", "compiled")
+#: A version that takes its time, and how much.
+SLOW, SLOW_SECONDS = 99, 0.2
 JSON = {"Content-Type": "application/json"}
 _LONGEST_SECONDS = 60.0
 
@@ -52,6 +56,7 @@ def make_project(root: Path, *, when_log_fails: str = "refuse", **aliases: int) 
     """The tiny project with models for these tests."""
     project = make_tiny(root, **aliases)
     shutil.copyfile(Path(__file__).with_name("fault_models.py"), project.helpers / "fault_models.py")
+    (project.helpers / "fault_numbers.py").write_text(f"SLOW, SLOW_SECONDS = {SLOW}, {SLOW_SECONDS}\n")
     with (root / "workbench.toml").open("a") as config:
         config.write(f'\n[serving]\nwhen_log_fails = "{when_log_fails}"\n')
     return open_project(root)
