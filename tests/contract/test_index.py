@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from mlflow.entities import Metric, Param
 
+from tests.processes import FORKED
 from tests.unit.registry import small
 from workbench.project import Project, open_project
 from workbench.tracking import index, runs, store
@@ -65,10 +65,9 @@ def _start_and_list(root: str, gate: Any, results: Any) -> None:
 
 def test_processes_that_write_and_catch_up_at_once_lose_nothing_and_repeat_nothing(project: Project) -> None:
     store.experiment_id(project, draft=False)
-    context = multiprocessing.get_context("spawn")
-    gate, results = context.Barrier(_RACERS, timeout=120), context.Queue()
+    gate, results = FORKED.Barrier(_RACERS, timeout=120), FORKED.Queue()
     racers = [
-        context.Process(target=_start_and_list, args=(str(project.root), gate, results))
+        FORKED.Process(target=_start_and_list, args=(str(project.root), gate, results))
         for _ in range(_RACERS)
     ]
     for racer in racers:

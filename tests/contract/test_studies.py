@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import FORKED
 from tests.unit.registry import small
 from workbench.errors import UsageError
 from workbench.execution.sweep.search import Constraint, Search
@@ -20,6 +20,7 @@ from workbench.tracking import studies, work
 _TRIALS = 24
 _WORKERS = 3
 _OWN = ("train",)
+_held: list[work.Work] = []  # as long as this process lives
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def _studied(project: Project, *, trials: int = _TRIALS, constraints: tuple[Cons
         trials=trials,
     )
     found = Studied(project, "shared", search, {"space": "a test's"}, _OWN)
-    held = work.claim(project, "train-tune")
-    found.join("0" * 32, held.token)
+    _held.append(work.claim(project, "train-tune"))
+    found.join("0" * 32, _held[-1].token)
     return found
 
 
@@ -60,9 +61,8 @@ def _work(root: Path, answers: Any) -> None:
 
 @pytest.mark.practice("M7")
 def test_processes_share_a_study_and_each_trial_is_somebodys(project: Project) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    answers = spawn.Queue()
-    workers = [spawn.Process(target=_work, args=(project.root, answers)) for _ in range(_WORKERS)]
+    answers = FORKED.Queue()
+    workers = [FORKED.Process(target=_work, args=(project.root, answers)) for _ in range(_WORKERS)]
     for worker in workers:
         worker.start()
     taken = [number for _ in workers for number in answers.get(timeout=120)]
@@ -78,10 +78,9 @@ def test_processes_share_a_study_and_each_trial_is_somebodys(project: Project) -
 
 @pytest.mark.postgres
 def test_machines_that_begin_a_study_at_once_share_it(tmp_path: Path, postgres_url: str) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    answers = spawn.Queue()
+    answers = FORKED.Queue()
     machines = [small.small_project(tmp_path / str(one), database=postgres_url) for one in range(4)]
-    workers = [spawn.Process(target=_work, args=(machine.root, answers)) for machine in machines]
+    workers = [FORKED.Process(target=_work, args=(machine.root, answers)) for machine in machines]
     for worker in workers:
         worker.start()
     taken = [number for _ in workers for number in answers.get(timeout=120)]

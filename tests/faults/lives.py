@@ -6,7 +6,6 @@ its process id is known; kernels come from an agent of the test's own, as they d
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -24,6 +23,7 @@ import nbformat
 import psutil
 
 from tests.faults.agents import LIGHT, agents_in, alive, below
+from tests.processes import FORKED
 from workbench.execution.agent import preload
 from workbench.project import Project
 from workbench.tracking import reports
@@ -31,28 +31,6 @@ from workbench.tracking import reports
 __all__ = ["WHOLE", "Life", "agent_folder", "kernels_of", "left_behind", "results", "torn"]
 
 WHOLE = preload.OWN
-_PRELOAD = [
-    "workbench.cli.run",
-    "workbench.execution.pipeline_run",
-    "workbench.execution.executor.conversation",
-]
-_PRELOAD += ["workbench.execution.recover", "workbench.execution.plan", "workbench.site.index", "papermill"]
-_PRELOAD += [
-    "workbench.tracking.html",
-    "workbench.cli.summary",
-    "workbench.cli.commands",
-    "mlflow.store.tracking.sqlalchemy_store",
-]
-_PRELOAD += ["mlflow.store.model_registry.sqlalchemy_store", "deltalake", "nbconvert", "sqlite3", __name__]
-_PRELOAD += [
-    "workbench.cli.sweep",
-    "workbench.cli.sweep_points",
-    "workbench.cli.trials_bar",
-    "optuna.samplers",
-]
-_PRELOAD += ["workbench.execution.sweep.sweeping", "optuna.storages", "threadpoolctl"]
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(_PRELOAD)
 #: Who starts a process also looks whether all others have ended, those of other threads too: and of two
 #: that read the same exit status at once, one finds none and makes it 255.
 _looking = threading.Lock()
@@ -79,7 +57,7 @@ class Life:
         handle, self._said = tempfile.mkstemp(suffix=".txt")
         os.close(handle)
         setting = {"WORKBENCH_AGENT_DIR": str(agents)} | (environment or {})
-        self.process: BaseProcess = _processes.Process(
+        self.process: BaseProcess = FORKED.Process(
             target=_live,
             args=(
                 str(project.root),

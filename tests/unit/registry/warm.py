@@ -5,7 +5,7 @@ What it has open belongs to a project of its own: what is forked from it opens i
 
 from __future__ import annotations
 
-import multiprocessing
+import importlib
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import pytest
+from threadpoolctl import threadpool_limits
 
+from tests.processes import FORKED
 from tests.unit.registry import small
 from workbench.registry import promotion
 
@@ -26,13 +27,9 @@ _Job = Callable[..., None]
 @contextmanager
 def warm(job: _Job, *arguments: Any) -> Iterator[Connection]:
     """Do ``job(connection, *arguments)`` in such a process; the other end of the connection."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, job, arguments))
-    with pytest.MonkeyPatch.context() as patch:
-        # Who is forked from a process with a pool of OpenMP threads waits for them forever.
-        patch.setenv("OMP_NUM_THREADS", "1")
-        process.start()
+    here, there = FORKED.Pipe()
+    process = FORKED.Process(target=_work, args=(there, job, arguments))
+    process.start()
     there.close()
     try:
         yield here
@@ -44,7 +41,9 @@ def warm(job: _Job, *arguments: Any) -> Iterator[Connection]:
 
 
 def _work(connection: Connection, job: _Job, arguments: tuple[Any, ...]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    importlib.import_module("sklearn.ensemble")  # it brings OpenMP, which can be limited from then on
+    # Who is forked from a process with a pool of OpenMP threads waits for them forever.
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         project = small.small_project(Path(folder) / "project")
         run = small.start(project)
         small.register(run)
