@@ -127,6 +127,9 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
+        if self._is_answering() and not self.cycle.more_body:
+            self.cycle.keep_alive = False  # whole requests before it get their answers; they are the last
+            return
         self._refuse(HTTPStatus.BAD_REQUEST, "this is no request that can be read")
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
