@@ -34,7 +34,7 @@ class OipRoutes:
         def decode() -> oip.Infer:
             return oip.decode(body, names, most, version=version, header_length=header_length)
 
-        infer = decode() if len(body) < 2**17 else await asyncio.to_thread(decode)
+        infer = decode() if len(body) < 2**17 else await service.beside(decode)
         if oip.PROBABILITIES in infer.outputs and not model.classes:
             raise Refused(400, f"{model.model} is a regressor and has no output {oip.PROBABILITIES!r}")
         answer = await service.desk.ask(infer.asked, state.arrived, state.request_id)

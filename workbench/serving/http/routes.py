@@ -70,7 +70,7 @@ class Routes:
         if len(body) < _LARGE:
             asked = mlflow.decode(body, kind, names, limits.rows)
         else:
-            asked = await asyncio.to_thread(mlflow.decode, body, kind, names, limits.rows)
+            asked = await service.beside(lambda: mlflow.decode(body, kind, names, limits.rows))
         answer = await service.desk.ask(asked, arrived, request_id)
         wanted = head.text(b"accept")
         if (kind.startswith(ARROW) and not wanted.startswith("application/json")) or wanted.startswith(ARROW):

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from workbench.config import ServingConfig
 from workbench.errors import ServingError
@@ -36,6 +37,7 @@ from workbench.store.database import Database
 __all__ = ["Service"]
 
 _log = logging.getLogger(__name__)
+_Decoded = TypeVar("_Decoded")
 _REFRESH_SECONDS = 1.0
 _REASONS = {
     400: "wrong",
@@ -105,11 +107,17 @@ class Service:
         committer = Committer(self.log, kept=self._kept, settled=self._settled)
         self.desk = Desk(predictor, committer, models, waiting=limits.waiting, seconds=limits.answer_seconds)
         self.committer = committer
+        self._decoding = asyncio.Semaphore()
         self.writing_truth = Lane("truth", self._record, limits.waiting)
         self._compaction = compaction
         self._counted: Counter[str] = Counter()
         self.metrics = Metrics(settings.metrics_folder, self._look)
         self.started_at = datetime.now(UTC)
+
+    async def beside(self, decode: Callable[[], _Decoded]) -> _Decoded:
+        """Decode a large body in a thread; one at a time: several would take as long, and more memory."""
+        async with self._decoding:
+            return await asyncio.to_thread(decode)
 
     async def record(self, kind: str, body: bytes, request_id: str) -> int:
         """Keep ground truth (``kind`` is ``"truth"``) or feedback; how many rows were kept, durably."""

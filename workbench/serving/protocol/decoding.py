@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -9,9 +10,14 @@ import msgspec
 
 from workbench.serving.protocol.refused import Refused, shown
 
-__all__ = ["check_rows", "check_twice", "decode_json"]
+__all__ = ["check_nesting", "check_rows", "check_twice", "decode_json"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Smaller bodies cannot become much in memory.
+_SMALL = 64 * 2**10
+_BESIDE_ROWS = 1_000
+# One that is never closed reaches to the end, or each quotation mark in it would be tried anew.
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 Decoded = TypeVar("Decoded")
 
 
@@ -35,6 +41,21 @@ def decode_json(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
         raise Refused(400, f"the body is not JSON in UTF-8: {_one_line(error)}{_advice(body)}") from None
     except RecursionError:
         raise Refused(400, "the body is nested too deeply") from None
+
+
+def check_nesting(body: bytes, most_rows: int) -> None:
+    """Refuse a large body (413) that has many more lists and objects than so many rows are, undecoded.
+
+    An empty list is three bytes of JSON and sixty in memory: 16 MB of them would take 400 MB.
+    """
+    if len(body) < _SMALL or _opened(body) <= most_rows + _BESIDE_ROWS:
+        return
+    if _opened(_TEXT.sub(b"", body)) > most_rows + _BESIDE_ROWS:
+        raise Refused(413, f"too many lists or objects in one request; at most {most_rows} rows are taken")
+
+
+def _opened(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
 
 
 def check_rows(rows: int, most_rows: int) -> None:

@@ -29,7 +29,7 @@ from msgspec import UNSET, Raw, UnsetType
 from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.cells import Cell
 from workbench.serving.protocol.content import ARROW, CSV, JSON, media_type
-from workbench.serving.protocol.decoding import check_rows, check_twice, decode_json
+from workbench.serving.protocol.decoding import check_nesting, check_rows, check_twice, decode_json
 from workbench.serving.protocol.params import read_params
 from workbench.serving.protocol.refused import Refused, shown
 
@@ -102,6 +102,7 @@ def decode(body: bytes, content_type: str, names: Sequence[str], most_rows: int)
 
 def decode_body(body: bytes, names: Sequence[str], most_rows: int) -> Asked:
     """Decode a request in JSON; arguments as for :func:`decode`."""
+    check_nesting(body, most_rows)
     given = decode_json(_INVOCATION, body)
     params = read_params(given.params)
     split = given.dataframe_split

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from workbench.serving.protocol.asked import Asked
-from workbench.serving.protocol.decoding import decode_json
+from workbench.serving.protocol.decoding import check_nesting, decode_json
 from workbench.serving.protocol.params import read_params
 from workbench.serving.protocol.refused import Refused, shown
 from workbench.serving.protocol.tensors import Input, read_columns
@@ -99,6 +99,7 @@ def decode(
     """
     if header_length is not None:
         raise Refused(400, "tensors as binary data are not taken; send their data in JSON")
+    check_nesting(body, most_rows)
     given = decode_json(_REQUEST, body)
     if len(given.id) > _LONGEST_ID:
         raise Refused(400, f"the id is longer than {_LONGEST_ID} characters")
