@@ -50,6 +50,9 @@ BODIES: dict[str, bytes] = {
     "half of a surrogate": records(b'"\\ud800"'),
     "zeros": b"\0" * 100_000,
     "a million rows": b'{"dataframe_split": {"columns": ["size"], "data": [' + b"[1]," * 10**6 + b"[1]]}}",
+    "a million empty rows": b'{"dataframe_records": [' + b"{}," * 10**6 + b"{}]}",
+    "a million lists in a text that never ends": b'{"instances": ["' + b'\\"[' * 10**6,
+    "a million lists in parameters": b'{"params": {"x": [' + b"[]," * 10**6 + b"[]]}}",
     "100,000 columns": b'{"dataframe_split": {"columns": [%s], "data": []}}'
     % b",".join(b'"c%d"' % number for number in range(100_000)),
     "a name of a megabyte": b'{"' + b"x" * 2**20 + b'": 1}',
