@@ -32,7 +32,7 @@ class Limits:
     Attributes
     ----------
     body_bytes, body_seconds
-        Size of a request's body, and the time in which it has to arrive.
+        Size of a request's body, and the time in which it has to arrive, and a large answer to be taken.
     head_bytes, head_seconds
         The same for all that stands before the body.
     rows

@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
         self._limits, self._most, self._ended, self._is_last = limits, most, ended, is_last
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._taking_timer: asyncio.TimerHandle | None = None
         self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -57,6 +58,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
+        self._taken()
         super().connection_lost(exc)
         self._ended()
 
@@ -108,6 +110,20 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()  # it does not read what it asked for
         else:
             super().timeout_keep_alive_handler()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Answers that nobody takes are held in memory, and with a next request under way for ever.
+        self._taking_timer = self.loop.call_later(self._limits.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taken()
+
+    def _taken(self) -> None:
+        if self._taking_timer is not None:
+            self._taking_timer.cancel()
+            self._taking_timer = None
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
