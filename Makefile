@@ -1,7 +1,7 @@
 # One-word commands. `make` alone lists them; ARGS passes more to the tool behind one, as in
 # `make test ARGS="-k layers"`.
 .DEFAULT_GOAL := help
-.PHONY: help install demo lab test lint bench lock clean
+.PHONY: help install demo lab test faults lint bench lock clean
 
 BIN := .venv/bin
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -23,14 +23,19 @@ demo: install ## run the whole lifecycle on a year of flights
 lab: install ## open JupyterLab on the project
 	@$(BIN)/jupyter-lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ROOT_FLAG) $(ARGS)
 
-# What looks at the one run of the flights project shares it, and so runs in one process.
+# What takes longest begins first: in one process all that looks at the one run of the flights project.
+# Many tests wait for others, so there are more processes than the two cores that CI has.
 test: install ## run the tests
 ifdef ARGS
 	@$(BIN)/pytest -q $(ARGS)
 else
-	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 tests/unit tests/contract tests/faults
-	@$(BIN)/pytest -q --durations=10 tests/notebooks tests/browser
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=20 \
+		tests/notebooks tests/browser tests/faults tests/contract tests/unit
 endif
+
+faults: install ## kill, race and damage as often as it takes to be sure
+	@WORKBENCH_TESTS=full $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20 \
+		tests/faults tests/contract $(ARGS)
 
 lint: install ## check style, formatting (notebooks too) and types
 	@$(BIN)/ruff check .

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.flights", "tests.recorder"]
+pytest_plugins = ["pytester", "tests.flights", "tests.recorder", "tests.scheduling"]
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", MPLBACKEND="Agg")
+# A tracking server otherwise starts processes for jobs, which nothing here gives it.
+os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.pop("WORKBENCH_PROJECT", None)
 # What a shell in the background or nohup has ignored would be ignored by all that tests start and signal.
 for _number, _usual in (
