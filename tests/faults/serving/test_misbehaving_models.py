@@ -41,7 +41,7 @@ def _timed(server: Server, content: bytes) -> tuple[float, int, Any]:
     return time.perf_counter() - begun, status, said
 
 
-def _seconds(server: Server, requests: int = 40) -> float:
+def _seconds(server: Server, requests: int = 20) -> float:
     """What a request takes: the median."""
     return statistics.median(_timed(server, body())[0] for _ in range(requests))
 
@@ -50,13 +50,13 @@ def _seconds(server: Server, requests: int = 40) -> float:
 @pytest.mark.parametrize("path", PATHS)
 def test_shadows_that_are_slow_raise_or_hang_delay_no_answer(tmp_path: Path, path: str) -> None:
     project = make_project(tmp_path / "project")
-    limits = Limits(shadow_rows=50, drain_seconds=1.0)
+    limits = Limits(shadow_rows=50, drain_seconds=0.5)
     shadows = (RAISES, SLOW, HANGS) if path == "plain" else (RAISES, SLOW)
     with start(
         project, champion=1, shadows=shadows, models=source(path), limits=limits, seconds=120
     ) as server:
         with Clients(server, a_second=200) as clients:
-            until(lambda: len(clients.given) >= 200, seconds=60)
+            until(lambda: len(clients.given) >= 120, seconds=60)
             assert _seconds(server) < SLOW_SECONDS / 2
         assert clients.broken == clients.refused == []
         counts = server.health().counts

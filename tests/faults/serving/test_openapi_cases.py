@@ -24,7 +24,7 @@ from workbench.serving import Server, start
 pytestmark = pytest.mark.server
 
 _PATHS = PATHS if FULL else ("compiled",)
-_CASES = repeats(10_000, 300) // len(_PATHS)
+_CASES = repeats(10_000, 200) // len(_PATHS)
 _WITH_BODY = (
     *("POST /invocations", "POST /truth", "POST /feedback"),
     *("POST /v2/models/{model}/infer", "POST /v2/models/{model}/versions/{version}/infer"),
@@ -103,7 +103,7 @@ def test_no_case_fails_the_server_and_each_is_answered_as_it_says(server: Server
     before = server.health().counts
     statuses: dict[str, Counter[int]] = defaultdict(Counter)
     for operation in _operations(schema):
-        for mode in GenerationMode:
+        for mode in GenerationMode if "{" in operation.path or operation.body else (GenerationMode.POSITIVE,):
             share = _CASES // 12 if operation.label in _WITH_BODY else _CASES // 60
             statuses[f"{operation.label} {mode.value}"] = _run(operation, mode, share + 1)
     assert sum(sum(found.values()) for found in statuses.values()) >= _CASES, statuses

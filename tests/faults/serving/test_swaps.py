@@ -32,7 +32,7 @@ def test_each_answer_under_swaps_is_by_one_version_and_names_it(tmp_path: Path) 
     """Odd versions are on the compiled path, even ones on the plain one."""
     project = make_project(tmp_path / "project", champion=1)
     chance = random.Random(4)
-    champion, swaps = 1, repeats(100, 6)
+    champion, swaps = 1, repeats(100, 5)
     with start(project, models=source("mixed")) as server:
         paths = server.health().paths
         with Clients(server, count=4, a_second=400) as clients:
