@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,17 @@ def all_at_once(
     started = [context.Process(target=target, args=(root, gate, results, racer, *more)) for racer in racers]
     for process in started:
         process.start()
-    found = [results.get() for _ in started]
+    found = []
+    while len(found) < len(started) and not any(process.exitcode for process in started):
+        with suppress(queue.Empty):
+            found.append(results.get(timeout=0.5))
+    patience = 60 if len(found) == len(started) else 0  # who waits for one that has failed waits for long
     for process in started:
-        process.join(60)
-    connection.send((found, [process.exitcode for process in started]))
+        process.join(patience)
+    exits = [process.exitcode for process in started]
+    for process in started:
+        process.kill()
+    connection.send((found, exits))
 
 
 def open_first(root: str, gate: Any, results: Any, version: int) -> None:
