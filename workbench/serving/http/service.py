@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import os
 import time
@@ -246,6 +247,9 @@ class Service:
 
     async def start(self) -> None:
         """Before the first request."""
+        # What was imported and loaded stays: looking through it for garbage would hold answers up by 0.2 s.
+        gc.collect()
+        gc.freeze()
         self.desk.start()
         for part in (self.committer, self.writing_truth, self.shadows, self.models):
             part.start()
