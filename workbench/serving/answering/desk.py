@@ -27,7 +27,7 @@ from workbench.serving.protocol.schema import Refused
 __all__ = ["Desk"]
 
 _log = logging.getLogger(__name__)
-# While batches are written the next is predicted. More and smaller ones than these cost more in all, fewer and
+# While batches are written the next is predicted. More and smaller ones than these cost more in all; fewer and
 # larger ones leave the processor idle while the disk works.
 _UNDER_WAY = 3
 _CALLS_TOGETHER = 24
