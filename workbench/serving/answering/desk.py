@@ -27,8 +27,8 @@ from workbench.serving.protocol.schema import Refused
 __all__ = ["Desk"]
 
 _log = logging.getLogger(__name__)
-# While batches are written the next is predicted. More and smaller ones than these cost more in all; fewer and
-# larger ones leave the processor idle while the disk works.
+# While batches are written the next is predicted. More and smaller ones cost more in all; fewer and larger
+# ones leave the processor idle while the disk works.
 _UNDER_WAY = 3
 _CALLS_TOGETHER = 24
 
