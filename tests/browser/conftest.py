@@ -22,9 +22,12 @@ _ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[Browser]:
-    """One browser for the session; each test opens a context of its own."""
+    """One browser for a module; each test opens a context of its own.
+
+    As long as it is there, an event loop counts as running in this process, and no other test can run one.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
