@@ -17,7 +17,7 @@ from tests.unit.serving.tiny import until
 from workbench.serving import Server, start
 
 pytestmark = pytest.mark.server
-_SECONDS = 600.0 if FULL else 6.0
+_SECONDS = 600.0 if FULL else 4.0
 _MEGABYTE = 2**20
 
 
