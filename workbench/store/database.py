@@ -98,9 +98,9 @@ def _revision(engine: Engine) -> str | None:
             found = connection.execute(_ASK_REVISION).scalar()
         except (OperationalError, ProgrammingError):
             connection.rollback()
-            if inspect(connection).has_table("alembic_version"):
-                raise
-            return None
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(_ASK_REVISION).scalar()  # another first use has made it since
         return str(found) if found else None
 
 
