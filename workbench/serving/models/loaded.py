@@ -60,6 +60,26 @@ class FeatureBuilder:
             return self.build_arrays(columns, self.tables, asked_at)
         return columns_of(self.frame(schema, columns, asked_at))
 
+    def check_arrays(self, schema: RequestSchema, columns: Columns, asked_at: NDArray[np.datetime64]) -> None:
+        """Hold ``build_arrays`` to ``build``, on these rows together and on the first of them alone.
+
+        Raises
+        ------
+        ServingError
+            They differ: training has other features than the server would build.
+        """
+        if self.build_arrays is None:
+            return
+        for rows in (slice(None), slice(1)):
+            part, moments = {name: values[rows] for name, values in columns.items()}, asked_at[rows]
+            wanted = columns_of(self.frame(schema, part, moments))
+            found = self.build_arrays(part, self.tables, moments)
+            for name, values in wanted.items():
+                if name not in found or not _same(values, found[name]):
+                    raise ServingError(
+                        f"build_arrays builds the feature {name!r} otherwise than build, which training uses"
+                    )
+
     @property
     def versions(self) -> dict[str, int]:
         """The versions of the memory datasets."""
@@ -163,3 +183,10 @@ class LoadedModel:
 
     def with_features(self, features: FeatureBuilder) -> LoadedModel:
         return replace(self, features=features)
+
+
+def _same(wanted: NDArray[Any], found: NDArray[Any]) -> bool:
+    """Whether all values are equal, missing ones too."""
+    if wanted.dtype == object or found.dtype == object:
+        return bool(wanted.tolist() == found.tolist())
+    return bool(np.array_equal(wanted, found, equal_nan=True))

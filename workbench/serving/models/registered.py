@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from workbench.data.columns import moments_of
 from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import ConfigError, ServingError
 from workbench.project import Project
@@ -45,7 +46,8 @@ class RegisteredModels:
         UnsafeModel, RegistryError
             When it cannot be loaded.
         ServingError
-            When it does not answer as it did when it was validated.
+            When it does not answer as it did when it was validated, or the project's ``build_arrays`` and
+            ``build`` differ on its recorded cases.
         UnknownName, ConfigError
             When ``[serving]`` names a column that no raw row has, or a feature that is personal.
         """
@@ -66,6 +68,8 @@ class RegisteredModels:
         request = _declared(self._project) or RequestSchema.of(recorded.inputs(cases))
         config = self._project.config.serving
         config.check_columns(request.columns, known.columns)
+        raw = request.columns_of(recorded.inputs(cases))
+        features.check_arrays(request, raw, moments_of(cases["asked_at"]))
         return LoadedModel(
             model=found.model,
             version=found.version,

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
 
-from workbench.data.columns import Columns
+from workbench.data.columns import Columns, columns_of
 from workbench.serving.protocol import cells
 from workbench.serving.protocol.cells import Cell, Kind
 from workbench.serving.protocol.ranges import Notes, Outside, Range
@@ -143,6 +144,16 @@ class RequestSchema:
         if len(raw) > len(self.columns):
             self._note_unknown(raw, rows, notes)
         return Typed(columns, notes)
+
+    def columns_of(self, rows: pd.DataFrame) -> Columns:
+        """Raw rows that are a frame already; a column that they lack is missing in all of them."""
+        missing: dict[Kind, NDArray[Any]] = {
+            "number": np.full(len(rows), np.nan),
+            "category": np.full(len(rows), None, dtype=object),
+            "time": np.full(len(rows), np.datetime64("NaT"), dtype="datetime64[us]"),
+        }
+        given = columns_of(rows, self.columns)
+        return {name: given.get(name, missing[kind]) for name, kind in self.columns.items()}
 
     def frame(self, columns: Columns) -> pd.DataFrame:
         """Typed columns as a DataFrame: numbers as float64, categories as ``str``, times with UTC."""

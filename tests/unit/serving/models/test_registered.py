@@ -118,6 +118,39 @@ def test_promotion_is_the_deployment_and_rollback_undoes_it(project: Project) ->
     assert set(kept["run_id"]) == {trained.run_id}
 
 
+ARRAYS = """
+
+def build_arrays(rows, memory, asked_at):
+    size, colour = rows["size"], rows["colour"]
+    return {"size": {size}, "age": size * float("nan"), "colour": colour}
+"""
+
+
+@pytest.mark.practice("D3")
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        ("size", ""),
+        ("size + 1", "build_arrays builds the feature 'size' otherwise than build"),
+        ("size if len(size) > 1 else size * 0", "'size' otherwise than build"),
+    ],
+)
+def test_arrays_that_are_built_otherwise_than_training_builds_them_are_not_served(
+    project: Project, size: str, says: str
+) -> None:
+    with (project.helpers / "helpers.py").open("a") as file:
+        file.write(ARRAYS.replace("{size}", size))
+    small.register(small.start(project))
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    features = source.features()
+    assert features.build_arrays is not None
+    if not says:
+        assert source.load(1, features).version == 1
+        return
+    with pytest.raises(ServingError, match=says):
+        source.load(1, features)
+
+
 @pytest.mark.practice("K1", "P2")
 def test_a_version_that_answers_its_cases_differently_is_not_loaded(
     project: Project, monkeypatch: pytest.MonkeyPatch
