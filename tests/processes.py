@@ -15,6 +15,7 @@ FORKED.set_forkserver_preload(
         *("workbench.cli.sweep", "workbench.cli.sweep_points", "workbench.cli.trials_bar"),
         *("workbench.execution.pipeline_run", "workbench.execution.executor.conversation"),
         *("workbench.execution.recover", "workbench.execution.plan", "workbench.execution.sweep.sweeping"),
+        *("workbench.serving.log.postgres", "workbench.serving.log.table"),
         *("workbench.tracking.html", "workbench.site.index", "workbench.registry.promotion"),
         *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
         *("deltalake", "nbconvert", "optuna.samplers", "optuna.storages", "papermill", "sqlite3"),

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from tests.processes import FORKED
 from tests.unit.serving.log.batches import NOON, batch, words
 from workbench.errors import ServingError
 from workbench.serving.log import postgres, sqlite, table
@@ -56,11 +57,7 @@ def place(tmp_path: Path, database_url: str) -> Place:
 @pytest.fixture(scope="module")
 def processes() -> Any:
     """Processes that start quickly, and in which no thread of Delta's has been started."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [__name__, "workbench.serving.log.postgres", "workbench.serving.log.table"]
-    )
-    return context
+    return FORKED
 
 
 def test_what_was_appended_is_read_before_and_after_compaction(place: Place) -> None:

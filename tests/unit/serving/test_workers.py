@@ -156,8 +156,11 @@ def test_any_worker_tells_the_figures_of_all(two: tuple[Project, Server]) -> Non
 
     # What another worker counted is here within a second.
     until(lambda: sum(sample.value for sample in told()["workbench_predictions"]) >= 6)
-    champions = {int(sample.labels["pid"]): sample.value for sample in told()["workbench_champion_version"]}
-    assert champions == dict.fromkeys(pids, 1.0)
+
+    def champions() -> dict[int, float]:
+        return {int(sample.labels["pid"]): sample.value for sample in told()["workbench_champion_version"]}
+
+    until(lambda: champions() == dict.fromkeys(pids, 1.0))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_other_answers_meanwhile(
