@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.data.tables import DatasetVersion
 from workbench.project import Project
+from workbench.store.files import sync
 from workbench.tracking.context import Input, Judged, Trial
 from workbench.tracking.models import TrainedModel
 
@@ -150,12 +151,12 @@ def publish(root: Path, manifest: Manifest, notebook: str, html: str, log: str =
         _write(draft / HTML, html)
         _write(draft / LOG, log)
         _write(draft / MANIFEST, manifest.model_dump_json(indent=1))
-        _sync(draft)
+        sync(draft)
         draft.rename(final)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _sync(final.parent)
+    sync(final.parent)
     return final
 
 
@@ -190,14 +191,6 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def find(project: Project, phase: str, run_id: str) -> Manifest | None:

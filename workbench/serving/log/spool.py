@@ -21,6 +21,7 @@ from workbench.serving.log.files import FileStream, FileStreams
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.sqlite import is_written, lock_path
 from workbench.serving.log.streams import StreamGone, Window
+from workbench.store.files import sync
 
 __all__ = ["bring_back", "default_spool", "rows_in"]
 
@@ -114,17 +115,9 @@ def _move(path: Path, log: PredictionLog) -> None:
     part = target.with_suffix(".part")
     try:
         shutil.copyfile(path, part)
-        _sync(part)
+        sync(part)
         part.rename(target)
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    _sync(log.folder)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(log.folder)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -27,6 +26,7 @@ from deltalake.transaction import Transaction
 from workbench.serving.log.columns import as_type, combined, in_order, in_time_order
 from workbench.serving.log.decoding import LEADING
 from workbench.serving.log.streams import Window
+from workbench.store.files import sync
 
 __all__ = ["CompactedTable"]
 
@@ -135,11 +135,7 @@ class CompactedTable:
         log = Path(self.uri) / "_delta_log"
         files = [Path(unquote(urlsplit(uri).path)) for uri in self._table.file_uris()]
         for path in (*files, *log.iterdir(), log, Path(self.uri), Path(self.uri).parent):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync(path)
 
     def _made(self) -> deltalake.DeltaTable:
         if self._table is None:
