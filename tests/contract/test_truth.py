@@ -16,12 +16,13 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from workbench.project import Project, open_project
-from workbench.serving import feedback, truth_store
-from workbench.serving.business import BusinessKey
 from workbench.serving.protocol.cells import Cell
 from workbench.serving.protocol.refused import Refused
 from workbench.serving.protocol.truth import FeedbackRow, TruthRow
-from workbench.serving.truth import labelled, record
+from workbench.serving.truth import feedback
+from workbench.serving.truth import store as truth_store
+from workbench.serving.truth.business import BusinessKey
+from workbench.serving.truth.recording import labelled, record
 from workbench.store import database as store
 from workbench.store.clock import SimulatedClock, SystemClock
 from workbench.store.database import Database, open_database

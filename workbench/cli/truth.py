@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workbench.serving.log.read import PredictionLog
-    from workbench.serving.truth_import import Imported
+    from workbench.serving.truth.importing import Imported
 
 _LOG = click.option(
     "--log", "log_name", metavar="NAME", help="Another log than the live one, such as predictions/june."
@@ -50,8 +50,8 @@ def truth(source: Path, column: str, known_at: str, log_name: str | None, as_jso
     project = open_project()
 
     from workbench.cli.output import print_json
-    from workbench.serving.truth_file import read_file
-    from workbench.serving.truth_import import import_rows
+    from workbench.serving.truth.file import read_file
+    from workbench.serving.truth.importing import import_rows
     from workbench.store.clock import SystemClock
 
     log, name = _log(project, log_name)
@@ -92,7 +92,7 @@ def feedback(log_name: str | None, as_json: bool) -> None:
     project = open_project()
 
     from workbench.cli.output import print_json, print_table
-    from workbench.serving import feedback as opinions
+    from workbench.serving.truth import feedback as opinions
 
     _, name = _log(project, log_name)
     found = opinions.read(project, name)

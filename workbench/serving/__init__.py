@@ -28,12 +28,12 @@ from workbench.registry.cases import features, inputs
 
 try:
     from workbench.serving.client import Server
-    from workbench.serving.http.health import Health
+    from workbench.serving.health import Health
     from workbench.serving.log.read import PredictionLog
     from workbench.serving.replay import Progress, ReplayResult, replay
     from workbench.serving.server import attach, serve_forever, start
     from workbench.serving.smoke import request_latencies, smoke_test
-    from workbench.serving.truth import labelled
+    from workbench.serving.truth.recording import labelled
 except ModuleNotFoundError as error:
     if error.name in ("httpx", "msgspec"):
         raise MissingExtra(error.name, "serve", "the model server") from error

@@ -12,7 +12,7 @@ import msgspec
 
 from workbench.errors import ServingError
 from workbench.serving.child import Child
-from workbench.serving.http.health import Health
+from workbench.serving.health import Health
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.payload import ROWS_A_REQUEST, cells, encode_truth, requests_for
 
@@ -38,7 +38,7 @@ class Server:
     log : PredictionLog
         What it answered.
     log_name : str
-        What :func:`~workbench.serving.truth.labelled` wants to know.
+        What :func:`~workbench.serving.truth.recording.labelled` wants to know.
     """
 
     def __init__(

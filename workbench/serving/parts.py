@@ -27,11 +27,11 @@ def make_service(project: Project, settings: Settings) -> Service:
     WorkbenchError
         When the models, the log, the database or a key cannot be had.
     """
-    from workbench.serving.business import BusinessKey
     from workbench.serving.http.keys import Keys
     from workbench.serving.http.service import Service
     from workbench.serving.log.background import Compaction
     from workbench.serving.personal import concealer
+    from workbench.serving.truth.business import BusinessKey
     from workbench.store.clock import SystemClock
     from workbench.store.database import open_database
 

@@ -18,11 +18,11 @@ from click.testing import CliRunner
 from workbench.cli.truth import feedback, truth
 from workbench.errors import DataError, UnknownName, UsageError, WorkbenchError
 from workbench.project import Project, open_project
-from workbench.serving import feedback as opinions
 from workbench.serving.log.batch import Batch
 from workbench.serving.log.sqlite import SqliteWriter
 from workbench.serving.protocol.truth import FeedbackRow
-from workbench.serving.truth import labelled
+from workbench.serving.truth import feedback as opinions
+from workbench.serving.truth.recording import labelled
 from workbench.store.clock import SystemClock
 from workbench.store.database import open_database
 

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from workbench.serving.answering.predict import Predicted
-from workbench.serving.http.health import Counts
+from workbench.serving.health import Counts
 from workbench.serving.log.batch import Batch, Columns, Writer
 from workbench.serving.models.loaded import Built, LoadedModel
 

@@ -6,7 +6,7 @@
 ``POST /truth``                     ground truth for earlier predictions
 ``POST /feedback``                  what people think of an answer
 ``GET /ping``                       200 while it can answer, 503 while it cannot
-``GET /health``                     :class:`~workbench.serving.http.health.Health`
+``GET /health``                     :class:`~workbench.serving.health.Health`
 ``GET /version``                    the workbench, the model and its version
 ``GET /openapi.json``               all of it, for machines, with examples
 ``GET /metrics``                    for Prometheus
@@ -69,7 +69,7 @@ class App:
             reply = await self._routes.invocations(head, receive, arrived, request_id)
         except Exception as error:
             reply = failure(error, request_id, path)
-        self._service.replied(reply.status, path, arrived)
+        self._service.replied(reply.status, arrived)
         await reply.send(send, request_id)
 
     def _guard(self, path: str, head: Head) -> None:

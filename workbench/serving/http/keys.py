@@ -121,10 +121,6 @@ class Keys:
                 found = role
         return found
 
-    def allow(self, path: str, role: Role | None) -> bool:
-        """Whether that role may ask for that path; one that nobody knows is the admin's."""
-        return _RANK[role] >= self._needed(path)
-
     def refusal(self, path: str, headers: Mapping[bytes, bytes]) -> Denied | None:
         """Why a request may not go on; None when it may."""
         if not self.digests and self.loopback:

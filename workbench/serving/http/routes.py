@@ -129,7 +129,7 @@ class Routes:
                 reply = await handler(request, body)
             except Exception as error:
                 reply = failure(error, state.request_id, request.url.path)
-            self._service.replied(reply.status, request.url.path, state.arrived)
+            self._service.replied(reply.status, state.arrived)
             response = Response(reply.body, reply.status)
             response.raw_headers = reply.headers
             return response

@@ -15,14 +15,12 @@ from typing import TypeVar
 
 from workbench.config import ServingConfig
 from workbench.errors import ServingError
-from workbench.serving import feedback, truth
 from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.desk import Desk
 from workbench.serving.answering.lane import Lane
 from workbench.serving.answering.predict import Predicted, Predictor
 from workbench.serving.answering.shadow import Shadows
-from workbench.serving.business import BusinessKey
-from workbench.serving.http.health import Counts, Health, LogHealth
+from workbench.serving.health import Counts, Health, LogHealth
 from workbench.serving.http.keys import Keys
 from workbench.serving.http.metrics import Metrics, Now
 from workbench.serving.log.background import Compaction
@@ -32,6 +30,8 @@ from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.protocol.truth import decode_feedback, decode_truth
 from workbench.serving.settings import Settings
+from workbench.serving.truth import feedback, recording
+from workbench.serving.truth.business import BusinessKey
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
@@ -145,7 +145,7 @@ class Service:
             return feedback.record(self.database, self.log_name, given, self.clock, request_id=request_id)
         default = None if self.settings.simulated else self.clock.now()
         rows = decode_truth(body, most, default)
-        return truth.record(self.database, self.log_name, rows, self.clock, self._business_key)
+        return recording.record(self.database, self.log_name, rows, self.clock, self._business_key)
 
     def _kept(self, predicted: Predicted) -> None:
         """In the committer's thread: what a champion or canary answered goes to the shadows, too."""
@@ -230,7 +230,7 @@ class Service:
             unlogged_rows=state.unlogged_rows,
         )
 
-    def replied(self, status: int, path: str, arrived: float) -> None:
+    def replied(self, status: int, arrived: float) -> None:
         """Count a reply that is about to go."""
         self.metrics.replied(status, time.perf_counter() - arrived)
         if status >= 500:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, is_shadow
-from workbench.serving.http.health import Problem
+from workbench.serving.health import Problem
 from workbench.serving.models.lineup import Lineup, ModelSource
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 

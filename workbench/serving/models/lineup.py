@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from workbench.serving.http.health import Problem
+from workbench.serving.health import Problem
 from workbench.serving.log.batch import Role
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 from workbench.serving.protocol.asked import Asked

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import ServingError
 from workbench.registry.compile import Path, columns_of
-from workbench.serving.http.health import Memory
+from workbench.serving.health import Memory
 from workbench.serving.log.batch import Columns
 from workbench.serving.protocol.schema import RequestSchema
 from workbench.tracking.models import outputs

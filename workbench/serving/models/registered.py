@@ -11,7 +11,7 @@ from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import ConfigError, ServingError
 from workbench.project import Project
 from workbench.registry import cases as recorded
-from workbench.serving.http.health import Memory
+from workbench.serving.health import Memory
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 from workbench.serving.protocol.schema import RequestSchema
 from workbench.serving.settings import MemoryVersion, Settings

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from workbench.serving.protocol.cells import Cell, Texts, read_time, times
+from workbench.serving.protocol.cells import Cell, Texts, times
 from workbench.serving.protocol.refused import Refused
 
 if TYPE_CHECKING:
@@ -78,12 +77,6 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
         if isinstance(self.simulated_time, str):
             return np.repeat(times("params.simulated_time", [self.simulated_time]), self.rows)
         return times("params.simulated_time", self.listed_times())
-
-    def times(self) -> list[datetime] | None:
-        """The simulated time of each row as aware times; None without one."""
-        if self.simulated_time is None:
-            return None
-        return [read_time("params.simulated_time", text).astimezone(UTC) for text in self.listed_times()]
 
     def listed_times(self) -> list[str]:
         """The simulated times as they were written, one a row."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -107,10 +108,8 @@ def decode_truth(body: bytes, most_rows: int, default_known_at: datetime | None)
     Refused
         With 400 or 413 and the first row that is wrong.
     """
-    given = decode_json(_TRUTH, body)
-    if len(given.rows) > most_rows:
-        check_rows(len(given.rows), most_rows)
-    return [_truth_row(number, row, default_known_at) for number, row in enumerate(given.rows)]
+    rows = _rows(_TRUTH, body, most_rows)
+    return [_truth_row(number, row, default_known_at) for number, row in enumerate(rows)]
 
 
 def decode_feedback(body: bytes, most_rows: int, default_at: datetime) -> list[FeedbackRow]:
@@ -121,10 +120,15 @@ def decode_feedback(body: bytes, most_rows: int, default_at: datetime) -> list[F
     Refused
         With 400 or 413 and the first row that is wrong.
     """
-    given = decode_json(_FEEDBACK, body)
-    if len(given.rows) > most_rows:
-        check_rows(len(given.rows), most_rows)
-    return [_feedback_row(number, row, default_at) for number, row in enumerate(given.rows)]
+    rows = _rows(_FEEDBACK, body, most_rows)
+    return [_feedback_row(number, row, default_at) for number, row in enumerate(rows)]
+
+
+def _rows(decoder: msgspec.json.Decoder[Any], body: bytes, most_rows: int) -> list[Any]:
+    rows: list[Any] = decode_json(decoder, body).rows
+    if rows:  # a client with nothing to say may say so
+        check_rows(len(rows), most_rows)
+    return rows
 
 
 def _truth_row(number: int, row: _TruthRow, default: datetime | None) -> TruthRow:

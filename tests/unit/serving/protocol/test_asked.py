@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -60,7 +59,6 @@ def test_text_and_arrays_are_merged_as_what_they_are() -> None:
 
 
 def test_each_row_keeps_its_simulated_time_and_its_user_group() -> None:
-    ten = datetime(2013, 8, 1, 10, tzinfo=UTC)
     first = asked(("red", 1), ("red", 2), simulated_time="2013-08-01T12:00+02:00", user_group="west")
     second = asked(("red", 3), simulated_time=["2013-08-01T11:00Z"])
     merged = Asked.merged([first, second])
@@ -69,7 +67,6 @@ def test_each_row_keeps_its_simulated_time_and_its_user_group() -> None:
     expected = ["2013-08-01T10:00", "2013-08-01T10:00", "2013-08-01T11:00"]
     assert (simulated == np.array(expected, "datetime64[us]")).all()
     assert simulated.dtype == np.dtype("datetime64[us]")
-    assert merged.times() == [ten, ten, ten.replace(hour=11)]
     assert merged.user_groups() == ["west", "west", ""]
     alone = first.simulated()
     assert alone is not None
@@ -81,8 +78,6 @@ def test_simulated_times_have_to_be_times_one_a_row(times: object) -> None:
     given = asked(("red", 1), ("red", 2), simulated_time=times)
     with pytest.raises(Refused, match=r"simulated_time"):
         given.simulated()
-    with pytest.raises(Refused, match=r"simulated_time"):
-        given.times()
 
 
 def test_user_groups_have_to_be_one_a_row() -> None:

@@ -15,7 +15,7 @@ from workbench.project import Project
 from workbench.serving.protocol.cells import Cell, read_time
 from workbench.serving.protocol.refused import Refused
 from workbench.serving.protocol.truth import TruthRow
-from workbench.serving.table_file import TableFile
+from workbench.serving.truth.tables import TableFile
 
 __all__ = ["ID", "KNOWN_AT", "TruthFile", "read_file"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, String, cast, func, select, type_coerce
 
-from workbench.serving.business import BusinessKey, codes, match
+from workbench.serving.truth.business import BusinessKey, codes, match
 from workbench.store.tables import ground_truth
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import ServingError
 from workbench.project import Project
 from workbench.registry.cases import INPUT
-from workbench.serving.business import BusinessKey
 from workbench.serving.protocol.truth import TruthRow
+from workbench.serving.truth.business import BusinessKey
 from workbench.store.clock import Clock
 from workbench.store.database import Database, open_database
 from workbench.store.tables import ground_truth
@@ -120,7 +120,7 @@ def labelled(
     import numpy as np
     import pandas as pd
 
-    from workbench.serving import truth_store
+    from workbench.serving.truth import store as truth_store
 
     key = project.config.serving.key
     by_key = bool(key) and all(f"{INPUT}{name}" in frame for name in key)

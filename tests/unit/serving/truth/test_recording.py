@@ -14,7 +14,7 @@ from workbench.project import Project
 from workbench.serving import labelled
 from workbench.serving.protocol.truth import TruthRow
 from workbench.serving.settings import log_name
-from workbench.serving.truth import record
+from workbench.serving.truth.recording import record
 from workbench.store.clock import SystemClock
 from workbench.store.database import open_database
 

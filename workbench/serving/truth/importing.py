@@ -11,11 +11,11 @@ from typing import Any
 from workbench.errors import ServingError
 from workbench.project import Project
 from workbench.registry.cases import INPUT
-from workbench.serving import truth_store
-from workbench.serving.business import BusinessKey, match
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.protocol.truth import TruthRow
-from workbench.serving.truth import insert, values_of
+from workbench.serving.truth import store as truth_store
+from workbench.serving.truth.business import BusinessKey, match
+from workbench.serving.truth.recording import insert, values_of
 from workbench.store.clock import Clock
 from workbench.store.database import open_database
 
