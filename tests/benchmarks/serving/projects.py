@@ -22,6 +22,7 @@ import pandas as pd
 from tests.benchmarks import measure
 from tests.benchmarks.serving.environments import cache
 from tests.projects import make_project
+from tests.unit.registry.small import Run
 from workbench.config import GatesConfig
 from workbench.data.tables import Tables
 from workbench.project import Project, open_project
@@ -182,19 +183,6 @@ def _key() -> str:
     return found.hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What the registry needs of the run that it is called from."""
-
-    project: Project
-    run_id: str
-    draft: bool = False
-
-    @property
-    def pipeline_run_id(self) -> str:
-        return self.run_id
-
-
 def _registered(folder: Path, frame: pd.DataFrame, features: list[str], estimator: Any) -> Project:
     """A project whose only version is this estimator, champion at once."""
     project = make_project(folder, {"train": []})
@@ -208,7 +196,7 @@ def _registered(folder: Path, frame: pd.DataFrame, features: list[str], estimato
     }
     (folder / "notebooks" / "bench_features.py").write_text(_HELPERS.format(request=request))
     project = open_project(folder)
-    run = _Run(project, runs.start(project, "train", draft=False))
+    run = Run(project, runs.start(project, "train", draft=False))
     trained = log_model(
         project,
         run.run_id,

@@ -8,7 +8,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,16 @@ class Target:
 
     def put_load(self, connections: int, seconds: float, *, batch: bool = False) -> Load:
         """Load by single rows, or by the batch; see :func:`~tests.benchmarks.serving.load.put_load`."""
-        signal_all(self.pid, signal.SIGCONT)
-        try:
+        with self.going():
             self._settle()
             return put_load(self.name, self.url, self.batch if batch else self.single, connections, seconds)
+
+    @contextlib.contextmanager
+    def going(self) -> Iterator[None]:
+        """While its turn is."""
+        signal_all(self.pid, signal.SIGCONT)
+        try:
+            yield
         finally:
             signal_all(self.pid, signal.SIGSTOP)
 
