@@ -141,6 +141,16 @@ def test_answers_are_refused_and_it_recovers_by_itself(
     assert sorted(ids_in(server.log)) == sorted(given)
 
 
+def _answered_all_the_same(server: Server) -> list[str]:
+    """What a server answers, first and under load, whose log fails and which may answer nevertheless."""
+    given, message = _until_it_fails(server)
+    assert message == ""
+    with Clients(server) as clients:
+        until(lambda: len(clients.given) >= 20)
+    assert clients.refused == []
+    return [*given, *acknowledged(clients)]
+
+
 @pytest.mark.parametrize("fault", _ALL or ["full disk"])
 def test_what_is_spooled_comes_into_the_log_by_itself(tmp_path: Path, log_folder: Path, fault: str) -> None:
     project = make_project(tmp_path / "project", when_log_fails="spool")
@@ -148,13 +158,7 @@ def test_what_is_spooled_comes_into_the_log_by_itself(tmp_path: Path, log_folder
         _, said = post(server)
         given: list[str] = said["prediction_ids"]
         with _FAULTS[fault](log_folder):
-            more, message = _until_it_fails(server)
-            given += more
-            assert message == ""
-            with Clients(server) as clients:
-                until(lambda: len(clients.given) >= 20)
-            assert clients.refused == []
-            given += acknowledged(clients)
+            given += _answered_all_the_same(server)
             assert state_of(server) == ("ready", "spooled", 200)
             log = server.health().log
             assert log.ok
@@ -176,13 +180,7 @@ def test_what_is_answered_unlogged_is_counted_and_it_ends_by_itself(
         _, said = post(server)
         given: list[str] = said["prediction_ids"]
         with _FAULTS[fault](log_folder):
-            more, message = _until_it_fails(server)
-            given += more
-            assert message == ""
-            with Clients(server) as clients:
-                until(lambda: len(clients.given) >= 20)
-            assert clients.refused == []
-            given += acknowledged(clients)
+            given += _answered_all_the_same(server)
             assert state_of(server) == ("ready", "unlogged", 200)
             assert not server.health().log.ok
         until(lambda: state_of(server) == ("ready", "ok", 200), seconds=60)
