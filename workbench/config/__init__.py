@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from workbench.config.alerts import AlertConfig
+from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
+from workbench.config.monitoring import MonitoringConfig
 from workbench.config.reading import Config, duration, read_config, size
 from workbench.config.sections import (
     ExecutionConfig,
     FingerprintConfig,
     FreshnessConfig,
     ModelConfig,
-    MonitoringConfig,
     ObjectiveConfig,
     PhaseConfig,
     ProjectConfig,
@@ -22,6 +24,7 @@ from workbench.config.sections import (
 from workbench.config.serving import CanaryConfig, KeyConfig, ServingConfig, TlsConfig
 
 __all__ = [
+    "AlertConfig",
     "ApprovalsConfig",
     "BehaviourConfig",
     "CanaryConfig",
@@ -31,6 +34,7 @@ __all__ = [
     "FreshnessConfig",
     "GatesConfig",
     "KeyConfig",
+    "MailConfig",
     "ModelConfig",
     "MonitoringConfig",
     "ObjectiveConfig",
@@ -44,6 +48,7 @@ __all__ = [
     "TlsConfig",
     "TuneConfig",
     "UtilityConfig",
+    "WebhookConfig",
     "duration",
     "read_config",
     "size",

@@ -14,10 +14,10 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
+from workbench.config.monitoring import MonitoringConfig
 from workbench.config.sections import (
     ExecutionConfig,
     ModelConfig,
-    MonitoringConfig,
     ObjectiveConfig,
     PhaseConfig,
     ProjectConfig,
@@ -33,7 +33,7 @@ from workbench.errors import ConfigError, UsageError
 __all__ = ["Config", "duration", "read_config", "size"]
 
 # What was given there may be a key or hold a password, so it is not shown.
-_HIDDEN = (["serving", "keys"], ["serving", "log"])
+_HIDDEN = (["serving", "keys"], ["serving", "log"], ["monitoring", "webhooks"], ["monitoring", "mail"])
 
 
 class Config(Section):

@@ -14,7 +14,6 @@ __all__ = [
     "FingerprintConfig",
     "FreshnessConfig",
     "ModelConfig",
-    "MonitoringConfig",
     "ObjectiveConfig",
     "PhaseConfig",
     "ProjectConfig",
@@ -122,15 +121,6 @@ class PhaseConfig(Section):
     cell_timeout: Duration | None = None
     retries: int = Field(default=0, ge=0, le=20)
     retry_delay: Duration = timedelta(seconds=10)
-
-
-class MonitoringConfig(Section):
-    """When a window of predictions is worth a word."""
-
-    window: Literal["day", "week", "month"] = "month"
-    drift_share: float = 0.5
-    performance_drop: float = 0.03
-    minimum_labels: int = 500
 
 
 class RetrainingConfig(Section):

@@ -28,11 +28,16 @@ from sqlalchemy import (
 
 __all__ = [
     "UtcTime",
+    "alerts",
     "approvals",
+    "backlog",
+    "backlog_events",
     "feedback",
+    "findings",
     "ground_truth",
     "ledger",
     "metadata",
+    "notifications",
     "run_index",
     "run_index_state",
 ]
@@ -133,6 +138,108 @@ feedback = Table(
     Column("given_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     UniqueConstraint("log", "prediction_id", "request_id", "number", name="feedback_once"),
+)
+
+# What each window showed, append-only: a window that is judged again, when labels came, gets a row with the
+# next `revision`. `digest` is of the `document`, a JSON text.
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("log", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("window", String(40), nullable=False),
+    Column("window_start", UtcTime, nullable=False),
+    Column("window_end", UtcTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("evaluated_at", UtcTime, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("log", "model", "window_start", "window_end", "revision", name="findings_one_revision"),
+)
+
+# Episodes of rules: `key` is of log, model, version, rule and signal together, and an episode begins once.
+# What is `cleared` says how: the rule no longer held, labels corrected it, or the version no longer answers.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("log", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rule", String(100), nullable=False),
+    Column("signal", Text, nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("first_window", String(40), nullable=False),
+    Column("first_start", UtcTime, nullable=False),
+    Column("last_window", String(40), nullable=False),
+    Column("last_end", UtcTime, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("cleared_at", UtcTime),
+    Column("cleared", String(20), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    UniqueConstraint("key", "first_start", name="alerts_one_episode"),
+    Index("alerts_by_log", "log", "model"),
+)
+
+# What is to be told about alerts, written with them and sent afterwards. `next_try` is empty when nothing
+# more is tried: it was sent, or given up.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert", Integer, nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("message", JSON, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try", UtcTime),
+    Column("sent_at", UtcTime),
+    Column("last_error", Text, nullable=False),
+    UniqueConstraint("alert", "channel", "event", name="notifications_once"),
+    Index("notifications_by_next_try", "next_try"),
+)
+
+# What somebody has to look at. `key` is there for what must not be put here twice; `revision` counts the
+# events of an item, so that who changes it has seen what it is.
+backlog = Table(
+    "backlog",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("links", JSON, nullable=False),
+    Column("priority", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("assignee", String(200), nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("opened_by", String(200), nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_by", String(200), nullable=False),
+    Column("closed_why", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("key", String(64)),
+    UniqueConstraint("key", name="backlog_once"),
+    Index("backlog_by_status", "project", "status"),
+)
+
+# The history of each item, append-only like the ledger.
+backlog_events = Table(
+    "backlog_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("database_user", String(200)),
+    Column("what", String(20), nullable=False),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("item", "number", name="backlog_events_one_successor"),
 )
 
 # A copy of MLflow's runs that answers at once; derived, and never the truth. A run that was deleted
