@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from typing import Any
 import deltalake
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.processes import FORKED
 from tests.unit.serving.log.batches import NOON, batch, words
 from workbench.errors import ServingError
-from workbench.serving.log import postgres, sqlite, table
+from workbench.serving.log import files, postgres, read, sqlite, table
+from workbench.serving.log.answerers import Answerer
 from workbench.serving.log.batch import Batch, LogFailed, Writer
 from workbench.serving.log.compact import Compacted, compact
 from workbench.serving.log.policy import Keeper, LogState, WhenLogFails
@@ -100,6 +102,82 @@ def test_windows_roles_versions_and_columns_are_chosen_alike_on_both_sides_of_co
     assert place.log.count(role="shadow") == 4
 
 
+def _ids(tables: Iterable[pa.Table]) -> Counter[str]:
+    return Counter(name for table in tables for name in table["prediction_id"].to_pylist())
+
+
+@pytest.mark.parametrize("compacted", [0, 2, 4])
+def test_batches_are_what_read_reads(place: Place, compacted: int) -> None:
+    writer = place.write()
+    for number in range(4):
+        features = {"wind": np.array([3.0, np.nan])} if number % 2 else {}
+        writer.append([batch(number, version=number % 2 + 1, features=features)])
+        if number + 1 == compacted:
+            compact(place.log)
+    whole = place.log.read()
+    half = pd.Timedelta(minutes=30)
+    asked: list[dict[str, Any]] = [{}, {"version": 1}, {"start": NOON + half, "end": NOON + 5 * half}]
+    for arguments in asked:
+        wanted = place.log.read(**arguments)["prediction_id"].tolist()
+        assert _ids(place.log.batches(**arguments)) == Counter(wanted)
+    columns = ["feature.wind", "score", "feature.never"]
+    tables = list(place.log.batches(columns=columns))
+    assert {tuple(found.column_names) for found in tables} == {tuple(columns)}
+    found = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    pd.testing.assert_frame_equal(
+        found.sort_values(["score", "feature.wind"], ignore_index=True),
+        whole.assign(**{"feature.never": np.nan})[columns].sort_values(
+            ["score", "feature.wind"], ignore_index=True
+        ),
+    )
+    for found in place.log.batches(version=1):
+        assert "feature.wind" not in found.column_names
+    assert list(place.log.batches(start=NOON + 99 * half)) == []
+    with pytest.raises(ServingError, match="has no column 'scroe'"):
+        place.log.batches(columns=["scroe"])
+
+
+@pytest.mark.parametrize("open_at_once", [0, 100])
+def test_what_is_compacted_between_two_batches_comes_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch, open_at_once: int
+) -> None:
+    monkeypatch.setattr(read, "_FEW_ROWS", 1)
+    monkeypatch.setattr(files, "_MOST_OPEN", open_at_once)
+    place.write([batch(0)]).close()
+    compact(place.log)
+    for number in range(1, 5):
+        place.write([batch(number)]).close()
+    tables = place.log.batches(columns=["prediction_id"])
+    seen = [next(tables)]
+    place.write([batch(5)]).close()
+    assert compact(place.log).rows == 10
+    seen += tables
+    assert _ids(seen) == Counter(f"{number}-{row}" for number in range(5) for row in (0, 1))
+    compact(place.log)
+    assert place.log.files() == []
+    assert len(_ids(place.log.batches(columns=["prediction_id"]))) == 12
+
+
+def test_who_answered_when(place: Place) -> None:
+    writer = place.write([batch(0, version=1), batch(0, version=2, role="shadow")], [batch(1, version=1)])
+    compact(place.log)
+    writer.append([batch(2, version=2), batch(3, version=2, rows=3)])
+    writer.close()
+    half = pd.Timedelta(minutes=30)
+    assert place.log.answerers() == [
+        Answerer("champion", 1, NOON, NOON + 3 * half, 4),
+        Answerer("champion", 2, NOON + 4 * half, NOON + 8 * half, 5),
+        Answerer("shadow", 2, NOON, NOON + half, 2),
+    ]
+    # Batches that lie in the window by a part of their rows count with that part.
+    assert place.log.answerers(NOON + half, NOON + 7 * half) == [
+        Answerer("champion", 1, NOON + half, NOON + 3 * half, 3),
+        Answerer("champion", 2, NOON + 4 * half, NOON + 6 * half, 3),
+        Answerer("shadow", 2, NOON + half, NOON + half, 1),
+    ]
+    assert place.log.answerers(end=NOON) == []
+
+
 def test_columns_that_change_their_kind_or_capitals_are_compacted(place: Place) -> None:
     place.write(
         [batch(0, inputs={"size": np.array([1.5, np.nan]), "a:b%": words("x", "y")})],
@@ -169,6 +247,9 @@ def test_several_writers_compactions_and_readers_at_once(place: Place, processes
         ids = place.log.read(columns=["prediction_id"])["prediction_id"]
         assert ids.is_unique
         assert len(ids) >= seen[0]
+        streamed = _ids(place.log.batches(columns=["prediction_id"]))
+        assert set(streamed.values()) <= {1}
+        assert len(streamed) >= len(ids)
         seen[0] = len(ids)
 
     threads = [threading.Thread(target=repeat, args=(work,)) for work in (lambda: compact(place.log), look)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.serving.log.read import PredictionLog
-from workbench.serving.log.streams import Stream, StreamGone, Window
+from workbench.serving.log.streams import Stream, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,8 +87,6 @@ class _Moving:
         for stream in streams:
             try:
                 self._take(stream)
-            except StreamGone:  # taken away by hand
-                continue
             except WorkbenchError as error:
                 problem = problem or error
         self._commit()
@@ -113,7 +111,7 @@ class _Moving:
 def _waiting(table: CompactedTable, stream: Stream) -> int:
     try:
         return stream.count(table.taken(stream.name), Window())
-    except (StreamGone, WorkbenchError):  # which is told where it is to be moved
+    except WorkbenchError:  # which is told where it is to be moved
         return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from workbench.serving.log.streams import (
     Chunk,
     Headers,
     Stream,
-    StreamGone,
     Window,
     chunk_of,
 )
@@ -31,6 +30,9 @@ _WAIT_SECONDS = 30.0
 _ROW = "b.id, b.rows, b.answered_at, b.crc32, b.predictions"
 #: The number of batches that are fetched at once is bounded by their size as well: blobs may be large.
 _CHUNK_BYTES = 32 * 2**20
+#: A process may have a thousand files open, and a file in WAL mode is three. What is beyond these is small:
+#: a log has many files when servers were often started and hardly asked.
+_MOST_OPEN = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,13 @@ class FileStreams:
 
     @contextmanager
     def listed(self) -> Iterator[list[Stream]]:
-        yield [FileStream(path) for path in self.paths()]
+        with ExitStack() as opened:
+            streams: list[Stream] = []
+            for place, path in enumerate(sorted(self.paths(), key=_size, reverse=True)):
+                with suppress(FileNotFoundError):  # which is wholly in the table that is opened after this
+                    stream = FileStream(path, copied=place >= _MOST_OPEN)
+                    streams.append(opened.enter_context(closing(stream)))
+            yield sorted(streams, key=lambda stream: stream.name)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -61,31 +69,66 @@ class FileStreams:
             lock.release()
 
 
-@dataclass(frozen=True)
 class FileStream:
-    """One file."""
+    """One file, in the state that it has now; to be closed.
 
-    path: Path
+    What is wrong with it is told when it is read: that of others can be read all the same.
+
+    Parameters
+    ----------
+    copied : bool
+        Into memory, so that no file stays open.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is there no more.
+    """
+
+    def __init__(self, path: Path, *, copied: bool = False) -> None:
+        self.path = path
+        self._problem: sqlite3.Error | None = None
+        self._format = 0  # of a file whose writer was killed while it made it
+        try:
+            address = f"{path.resolve().as_uri()}?mode=ro"
+            # Who gives up reading half-way may leave closing it to whatever thread collects garbage.
+            self._connection = sqlite3.connect(
+                address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            self._connection = sqlite3.connect(":memory:")
+            self._fails(error)
+            return
+        try:
+            self._connection.execute("BEGIN")  # one state for all that is read
+            self._format = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+            if copied:
+                self._copy()
+        except sqlite3.Error as error:
+            self._fails(error)
 
     @property
     def name(self) -> str:
         return self.path.name
 
+    def close(self) -> None:
+        self._connection.close()
+
     def chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
-        with self._open() as (connection, found):
-            if found == 1:
-                yield from self._old_chunks(connection, above, window, wanted)
-            elif found == FORMAT:
-                yield from self._chunks(connection, above, window, wanted)
+        with self._reading():
+            if self._format == 1:
+                yield from self._old_chunks(above, window, wanted)
+            elif self._format == FORMAT:
+                yield from self._chunks(above, window, wanted)
 
     def count(self, above: int, window: Window) -> int:
-        with self._open() as (connection, found):
-            if not found:
+        with self._reading():
+            if not self._format:
                 return 0
             where, values = _conditions(above, window)
-            joined = "JOIN headers h ON h.id = b.header" if found == FORMAT else ""
+            joined = "JOIN headers h ON h.id = b.header" if self._format == FORMAT else ""
             query = f"SELECT coalesce(sum(b.rows), 0) FROM batches b {joined} WHERE {where}"
-            return int(connection.execute(query, values).fetchone()[0])
+            return int(self._connection.execute(query, values).fetchone()[0])
 
     def remove(self, up_to: int) -> bool:
         """Remove the whole file, if its writer is gone, nobody reads it, and it ends at ``up_to``."""
@@ -116,47 +159,57 @@ class FileStream:
         lock_path(self.path).unlink(missing_ok=True)
         return True
 
-    def _chunks(
-        self, connection: sqlite3.Connection, above: int, window: Window, wanted: Wanted
-    ) -> Iterator[Chunk]:
+    def _chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
         headers = Headers(str(self.path))
-        for key, crc32, blob in connection.execute("SELECT id, crc32, header FROM headers"):
+        for key, crc32, blob in self._connection.execute("SELECT id, crc32, header FROM headers"):
             headers.add(key, crc32, blob)
         where, values = _conditions(above, window)
         query = f"SELECT b.header, {_ROW} FROM batches b JOIN headers h ON h.id = b.header WHERE {where}"
-        for rows in _portions(connection.execute(f"{query} ORDER BY b.id", values)):
+        for rows in _portions(self._connection.execute(f"{query} ORDER BY b.id", values)):
             yield chunk_of(headers, [(row[0], Row(*row[1:])) for row in rows], wanted)
 
-    def _old_chunks(
-        self, connection: sqlite3.Connection, above: int, window: Window, wanted: Wanted
-    ) -> Iterator[Chunk]:
+    def _old_chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
         where, values = _conditions(above, window)
         about = ", ".join(f"b.{column}" for column in format1.ABOUT.values())
         query = f"SELECT {_ROW}, {about} FROM batches b WHERE {where} ORDER BY b.id"
-        for rows in _portions(connection.execute(query, values)):
+        for rows in _portions(self._connection.execute(query, values)):
             tables = [format1.decode(str(self.path), Row(*row[:5]), row[5:], wanted) for row in rows]
             yield Chunk(rows[-1][0], tables)
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[sqlite3.Connection, int]]:
-        """A connection for reading, and the format: 0 of a file whose writer was killed while it made it."""
+    def _copy(self) -> None:
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
-            address = f"{self.path.resolve().as_uri()}?mode=ro"
-            connection = sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
-            try:
-                connection.execute("BEGIN")  # one state for all that is read
-                found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-                if found > FORMAT:
-                    raise ServingError(
-                        f"prediction log {self.path}: has format {found}, this version reads up to {FORMAT}"
-                    )
-                yield connection, found
-            finally:
-                connection.close()
+            self._connection.backup(copy)
+        finally:
+            self._connection.close()
+            self._connection = copy
+
+    def _fails(self, error: sqlite3.Error) -> None:
+        self._problem = error
+        self._connection.close()
+        if not self.path.exists():
+            raise FileNotFoundError(self.path) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            if self._problem is not None:
+                raise self._problem
+            if self._format > FORMAT:
+                raise ServingError(
+                    f"prediction log {self.path}: has format {self._format},"
+                    f" this version reads up to {FORMAT}"
+                )
+            yield
         except sqlite3.Error as error:
-            if not self.path.exists():
-                raise StreamGone(self.name) from error
             raise ServingError(f"prediction log {self.path}: cannot be read: {error}") from error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _portions(rows: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from workbench.errors import ServingError
+from workbench.serving.log.answerers import Answerer, Tally
 from workbench.serving.log.batch import Role
-from workbench.serving.log.streams import Stream, StreamGone, Streams, Window
+from workbench.serving.log.streams import Stream, Streams, Window
 from workbench.tracking.context import note_input
 from workbench.tracking.logs import COMPACTED, log_identity
 
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionLog"]
 
-_T = TypeVar("_T")
-
 _OWN = ("answer", "score.", "input.", "feature.")
-# A stream can only be removed while it is read when it has just been compacted.
-_ATTEMPTS = 20
+# A caller's work on a table costs as much for one row as for thousands.
+_FEW_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -100,57 +100,91 @@ class PredictionLog:
         ServingError
             When something in it cannot be read (the message names it), or there is no such column.
         """
+        window = self._asked(Window(start, end, role, version), columns)
+        # Times are needed for the order.
+        needed = None if columns is None else {"asked_at", *columns}
+        return _frame(list(self._tables(window, needed)), columns)
+
+    def batches(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        role: Role | None = None,
+        version: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[pa.Table]:
+        """What :meth:`read` reads, as Arrow tables of some 100,000 rows, in any order and in bounded memory.
+
+        All are of the log as it is when the first is asked for; what is compacted while they are read is
+        neither lost nor there twice. Files of the log are kept open until the last has come, or the iterator
+        is closed.
+
+        Parameters
+        ----------
+        start, end, role, version
+            As for :meth:`read`.
+        columns : sequence of str, optional
+            Each table has just these, in this order; what none of its rows has is missing (NaN). By default
+            each has the columns that the models of its rows have. A column that has been a number and a
+            category is in each table what it was there.
+
+        Raises
+        ------
+        ServingError
+            As for :meth:`read`.
+        """
+        window = self._asked(Window(start, end, role, version), columns)
+        needed = None if columns is None else {"asked_at", *columns}
+        return _portions(
+            _just(table, columns) if columns is not None else table for table in self._tables(window, needed)
+        )
+
+    def answerers(self, start: datetime | None = None, end: datetime | None = None) -> list[Answerer]:
+        """Who answered what was asked in ``[start, end)``: the champions first, in the order of answering.
+
+        Their numbers of rows also tell whether anything was added to a window since it was looked at.
+        """
+        window = self._asked(Window(start, end), None)
+        tally = Tally()
+        for table in self._tables(window, set(Tally.COLUMNS)):
+            tally.add(table)
+        return tally.answerers()
+
+    def count(self, *, role: Role | None = None) -> int:
+        """How many predictions it holds; it grows whenever something is added, and never else."""
+        window = Window(role=role)
+        with self._snapshot() as (table, streams):
+            return table.count(window) + sum(s.count(table.taken(s.name), window) for s in streams)
+
+    def _asked(self, window: Window, columns: Sequence[str] | None) -> Window:
         from workbench.serving.log.decoding import LEADING
 
         for name in columns or ():
             if name not in LEADING and not name.startswith(_OWN):
                 raise ServingError(f"a prediction log has no column {name!r}; it has {', '.join(LEADING)}")
         note_input("log", str(self.folder), "" if self.database else log_identity(self.folder))
-        window = Window(start, end, role, version)
-        # Times are needed to tell what lies in the window, and for the order.
-        needed = None if columns is None else {"asked_at", *columns}
+        return window
 
-        def gathered(table: CompactedTable, streams: list[Stream]) -> pa.Table | None:
-            return _gathered(table, streams, window, needed)
+    def _tables(self, window: Window, needed: set[str] | None) -> Iterator[pa.Table]:
+        """Rows of a window; of the columns needed, of which ``asked_at`` is one, those that there are."""
 
-        return _frame(self._looked_at(gathered), columns)
+        def wanted(name: str) -> bool:
+            return needed is None or name in needed
 
-    def count(self, *, role: Role | None = None) -> int:
-        """How many predictions it holds."""
-        window = Window(role=role)
+        with self._snapshot() as (table, streams):
+            yield from table.batches(window, None if needed is None else list(needed))
+            for stream in streams:
+                for chunk in stream.chunks(table.taken(stream.name), window, wanted):
+                    yield from (_within(part, window) for part in chunk.tables)
 
-        def counted(table: CompactedTable, streams: list[Stream]) -> int:
-            return table.count(window) + sum(s.count(table.taken(s.name), window) for s in streams)
-
-        return self._looked_at(counted)
-
-    def _looked_at(self, look: Callable[[CompactedTable, list[Stream]], _T]) -> _T:
+    @contextmanager
+    def _snapshot(self) -> Iterator[tuple[CompactedTable, list[Stream]]]:
         from workbench.serving.log.table import CompactedTable
 
-        for _ in range(_ATTEMPTS):
-            try:
-                # In this order: what is compacted after the listing is found in the table, or still there.
-                with self.streams().listed() as streams:
-                    return look(CompactedTable(self.table_uri), streams)
-            except StreamGone:
-                continue
-        raise ServingError(f"prediction log {self.folder}: its files are removed faster than they are read")
-
-
-def _gathered(
-    table: CompactedTable, streams: list[Stream], window: Window, needed: set[str] | None
-) -> pa.Table | None:
-    from workbench.serving.log.columns import combined
-
-    def wanted(name: str) -> bool:
-        return needed is None or name in needed
-
-    compacted = table.read(window, None if needed is None else list(needed))
-    tables = [] if compacted is None else [compacted]
-    for stream in streams:
-        for chunk in stream.chunks(table.taken(stream.name), window, wanted):
-            tables += [_within(part, window) for part in chunk.tables]
-    return combined(tables) if tables else None
+        # In this order, in which a row that is compacted meanwhile is in one of the two and counted as taken.
+        with self.streams().listed() as streams:
+            yield CompactedTable(self.table_uri), streams
 
 
 def _within(table: pa.Table, window: Window) -> pa.Table:
@@ -163,19 +197,39 @@ def _within(table: pa.Table, window: Window) -> pa.Table:
     return table
 
 
-def _frame(table: pa.Table | None, columns: Sequence[str] | None) -> pd.DataFrame:
+def _just(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """With these columns, whether there are such ones or not."""
     import pyarrow as pa
 
-    from workbench.serving.log.columns import in_order, in_time_order
+    have = table.column_names
+    nothing = pa.nulls(table.num_rows, pa.float64())
+    return pa.table({name: table[name] if name in have else nothing for name in columns})
+
+
+def _portions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, small tables that follow each other put together where they are alike."""
+    import pyarrow as pa
+
+    small: list[pa.Table] = []
+    for table in tables:
+        if small and (sum(map(len, small)) >= _FEW_ROWS or table.schema != small[0].schema):
+            yield pa.concat_tables(small)
+            small = []
+        if table.num_rows:
+            small.append(table)
+    if small:
+        yield pa.concat_tables(small)
+
+
+def _frame(tables: list[pa.Table], columns: Sequence[str] | None) -> pd.DataFrame:
+    import pyarrow as pa
+
+    from workbench.serving.log.columns import combined, in_order, in_time_order
     from workbench.serving.log.decoding import LEADING
 
-    if table is None:
-        table = pa.schema(list(LEADING.items())).empty_table()
+    table = combined(tables) if tables else pa.schema(list(LEADING.items())).empty_table()
+    tables.clear()
     table = in_time_order(table)
-    have = table.column_names
-    names = in_order(have) if columns is None else list(columns)
-    nothing = pa.nulls(table.num_rows, pa.float64())
-    chosen = pa.table({name: table[name] if name in have else nothing for name in names})
-    del table
-    frame: pd.DataFrame = chosen.to_pandas(self_destruct=True, split_blocks=True)
+    table = _just(table, in_order(table.column_names) if columns is None else columns)
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
     return frame

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from workbench.serving.log.batch import LogFailed
 from workbench.serving.log.files import FileStream, FileStreams
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.sqlite import is_written, lock_path
-from workbench.serving.log.streams import StreamGone, Window
+from workbench.serving.log.streams import Window
 from workbench.store.files import sync
 
 __all__ = ["bring_back", "default_spool", "rows_in"]
@@ -51,8 +52,9 @@ def rows_in(spool: Path) -> int:
     total = 0
     for path in FileStreams(spool).paths():
         try:
-            total += FileStream(path).count(0, Window())
-        except (ServingError, StreamGone):
+            with closing(FileStream(path)) as stream:
+                total += stream.count(0, Window())
+        except (ServingError, FileNotFoundError):
             continue
     return total
 

@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 
     from workbench.serving.log.encoding import Header
 
-__all__ = ["CHUNK_BATCHES", "Chunk", "Headers", "Stream", "StreamGone", "Streams", "Window", "chunk_of"]
+__all__ = ["CHUNK_BATCHES", "Chunk", "Headers", "Stream", "Streams", "Window", "chunk_of"]
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 #: So many batches are decoded together.
 CHUNK_BATCHES = 8192
-
-
-class StreamGone(Exception):
-    """A stream was compacted and removed after it had been listed: look anew."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,10 @@ class Chunk:
 
 
 class Stream(Protocol):
-    """Batches of one writer, numbered from 1 in the order in which they were appended."""
+    """Batches of one writer, numbered from 1 in the order in which they were appended.
+
+    It stays in the state in which it was listed, whatever is appended, compacted and removed meanwhile.
+    """
 
     @property
     def name(self) -> str:
@@ -66,8 +65,6 @@ class Stream(Protocol):
         ------
         ServingError
             When something in it cannot be read; the message names it.
-        StreamGone
-            When it is there no more.
         """
 
     def count(self, above: int, window: Window) -> int:
@@ -81,7 +78,11 @@ class Streams(Protocol):
     """All streams of a log."""
 
     def listed(self) -> AbstractContextManager[list[Stream]]:
-        """As they are now. The compacted table has to be opened after this, and before they are read."""
+        """As they are now, to be read within the block.
+
+        The compacted table has to be opened after this: then each row is either in it or above what it says
+        that it has :meth:`taken <workbench.serving.log.table.CompactedTable.taken>` of a stream.
+        """
 
     def alone(self) -> AbstractContextManager[bool]:
         """Whether this is the only compaction; it stays so until the end of the block."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ _SETTINGS = {
 }
 _KINDS = {pa.float64(): "number", pa.string(): "text"}
 _SMALL_FILES, _SMALL_BYTES, _FILE_BYTES = 24, 32 * 2**20, 256 * 2**20
+# A few batches are decoded ahead of who reads them, whatever the size of a file.
+_BATCH_ROWS, _READ_AHEAD = 131_072, 4
 # How long somebody may go on reading files that were merged into others.
 _KEEP_HOURS = 24
 
@@ -70,27 +72,39 @@ class CompactedTable:
             return sum(pa.table(self._table.get_add_actions())["num_records"].to_pylist())
         return int(self._table.to_pyarrow_dataset().count_rows(filter=_filter(window)))
 
-    def read(self, window: Window, columns: Sequence[str] | None) -> pa.Table | None:
-        """Rows of a window, with all columns or those chosen that there are; None without a table.
+    def batches(self, window: Window, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        """Rows of a window, some at a time, with all columns of their models or those chosen that there are.
 
         Of the columns chosen ``asked_at`` has to be one.
         """
         if self._table is None:
-            return None
+            return
         dataset = self._table.to_pyarrow_dataset()
         places = _places(dataset.schema.names)
         chosen = list(places) if columns is None else [name for name in places if name in columns]
         physical = [place for name in chosen for place in places[name]]
-        if columns is None:
-            physical.append(_LAYOUT)
-        table = in_time_order(dataset.to_table(columns=physical, filter=_filter(window)))
-        if columns is None:
-            present = self._own_columns(pc.unique(table[_LAYOUT]).to_pylist())
-            chosen = [*LEADING, *chosen] if present is None else [*LEADING, *present]
-        nothing = pa.nulls(table.num_rows)  # in a column of which nothing was ever known
-        return pa.table(
-            {name: _together(table, places[name]) if name in places else nothing for name in in_order(chosen)}
+        scanner = dataset.scanner(
+            physical if columns is not None else [*physical, _LAYOUT],
+            filter=_filter(window),
+            batch_size=_BATCH_ROWS,
+            batch_readahead=_READ_AHEAD,
+            fragment_readahead=1,
         )
+        for batch in scanner.to_batches():
+            if not batch.num_rows:
+                continue
+            table = pa.Table.from_batches([batch])
+            names = chosen
+            if columns is None:
+                present = self._own_columns(pc.unique(table[_LAYOUT]).to_pylist())
+                names = [*LEADING, *(chosen if present is None else present)]
+            nothing = pa.nulls(table.num_rows)  # in a column of which nothing was ever known
+            yield pa.table(
+                {
+                    name: _together(table, places[name]) if name in places else nothing
+                    for name in in_order(names)
+                }
+            )
 
     def append(self, tables: Sequence[pa.Table], taken: Mapping[str, int]) -> None:
         """Add rows, and count the batches up to these numbers of their streams as taken: both, or neither.
