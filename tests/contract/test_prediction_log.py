@@ -165,17 +165,69 @@ def test_who_answered_when(place: Place) -> None:
     writer.close()
     half = pd.Timedelta(minutes=30)
     assert place.log.answerers() == [
-        Answerer("champion", 1, NOON, NOON + 3 * half, 4),
-        Answerer("champion", 2, NOON + 4 * half, NOON + 8 * half, 5),
-        Answerer("shadow", 2, NOON, NOON + half, 2),
+        Answerer("champion", 1, NOON, NOON + 3 * half, 4, 0),
+        Answerer("champion", 2, NOON + 4 * half, NOON + 8 * half, 5, 0),
+        Answerer("shadow", 2, NOON, NOON + half, 2, 0),
     ]
     # Batches that lie in the window by a part of their rows count with that part.
     assert place.log.answerers(NOON + half, NOON + 7 * half) == [
-        Answerer("champion", 1, NOON + half, NOON + 3 * half, 3),
-        Answerer("champion", 2, NOON + 4 * half, NOON + 6 * half, 3),
-        Answerer("shadow", 2, NOON + half, NOON + half, 1),
+        Answerer("champion", 1, NOON + half, NOON + 3 * half, 3, 0),
+        Answerer("champion", 2, NOON + 4 * half, NOON + 6 * half, 3, 0),
+        Answerer("shadow", 2, NOON + half, NOON + half, 1, 0),
     ]
     assert place.log.answerers(end=NOON) == []
+
+
+def test_what_failed_is_kept_apart_from_predictions(place: Place) -> None:
+    failure: dict[str, Any] = {
+        "features": {},
+        "outputs": np.full(2, np.nan),
+        "classes": (),
+        "error": "KeyError",
+    }
+    writer = place.write([batch(0)])
+    writer.append([batch(1, **failure), batch(2, **failure, role="shadow", version=4)])
+    for _ in range(2):  # before and after compaction
+        assert place.log.read()["prediction_id"].tolist() == ["0-0", "0-1"]
+        assert _ids(place.log.batches()) == {"0-0": 1, "0-1": 1}
+        assert place.log.count() == 2
+        failed = place.log.read(failed=True)
+        assert failed["prediction_id"].tolist() == ["1-0", "1-1", "2-0", "2-1"]
+        assert set(failed["error"]) == {"KeyError"}
+        assert failed["score"].isna().all()
+        assert failed["input.carrier"].tolist()[:1] == ["UA"]
+        assert "feature.late_share" not in failed
+        assert len(place.log.read(failed=None, role="champion")) == 4
+        assert [(one.role, one.version, one.rows, one.failed) for one in place.log.answerers()] == [
+            ("champion", 3, 2, 2),
+            ("shadow", 4, 0, 2),
+        ]
+        compact(place.log)
+    writer.close()
+
+
+def test_a_table_from_before_there_were_failures_is_read_and_added_to(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        leading = {name: kind for name, kind in table.LEADING.items() if name != "error"}
+        before.setattr(table, "LEADING", leading)
+        append = table.CompactedTable.append
+        before.setattr(
+            table.CompactedTable,
+            "append",
+            lambda self, tables, taken: append(self, [one.drop_columns("error") for one in tables], taken),
+        )
+        place.write([batch(0)]).close()
+        compact(place.log)
+        assert "error" not in deltalake.DeltaTable(place.log.table_uri).schema().to_arrow().names
+    assert place.log.count() == len(place.log.read()) == 2
+    assert len(place.log.read(failed=True)) == 0
+    assert place.log.answerers()[0].rows == 2
+    place.write([batch(1, error="KeyError")]).close()
+    compact(place.log)
+    assert place.log.read(columns=["prediction_id"])["prediction_id"].tolist() == ["0-0", "0-1"]
+    assert place.log.read(failed=True)["prediction_id"].tolist() == ["1-0", "1-1"]
 
 
 def test_columns_that_change_their_kind_or_capitals_are_compacted(place: Place) -> None:

@@ -24,7 +24,7 @@ from workbench.serving.log.compact import compact
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.sqlite import SqliteWriter
 
-__all__ = ["measure"]
+__all__ = ["measure", "write_log"]
 
 _ROWS_A_BATCH, _BATCHES_A_COMMIT = 256, 8
 _NUMBERS, _CATEGORIES = 22, 2
@@ -37,7 +37,7 @@ def measure(repeats: int, options: Options) -> Table:
     seconds, memory = [], []
     with place(started=False) as folder:
         begun = time.perf_counter()
-        _write(folder / "log", options.log_rows)
+        write_log(folder / "log", options.log_rows)
         written = time.perf_counter() - begun
         compact(folder / "log")
         compacted = time.perf_counter() - begun - written
@@ -74,13 +74,14 @@ def measure(repeats: int, options: Options) -> Table:
     )
 
 
-def _write(folder: Path, rows: int) -> None:
-    random = np.random.default_rng(0)
+def write_log(folder: Path, rows: int, *, first: int = 0) -> None:
+    """Write as many answers as a server would, counted from ``first`` on, without compacting them."""
+    random = np.random.default_rng(first)
     writer = SqliteWriter(folder, "answers")
     try:
         pending: list[Batch] = []
-        for first in range(0, rows, _ROWS_A_BATCH):
-            pending.append(_batch(random, first, min(_ROWS_A_BATCH, rows - first)))
+        for place in range(first, first + rows, _ROWS_A_BATCH):
+            pending.append(_batch(random, place, min(_ROWS_A_BATCH, first + rows - place)))
             if len(pending) == _BATCHES_A_COMMIT:
                 writer.append(pending)
                 pending = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ class LogFailed(ServingError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Answers that one version gave together.
+    """Answers that one version gave together, or rows that it failed to answer.
 
     Attributes
     ----------
@@ -42,6 +42,9 @@ class Batch:
         One a row; an empty text for no group.
     notes : mapping
         By the number of the row: what was coerced or flagged in it.
+    error : str
+        Why there are no answers, in one word that holds nothing of the rows; empty when there are. Then
+        ``outputs`` are NaN, and inputs and features are what there was of them.
     """
 
     prediction_ids: list[str]
@@ -60,6 +63,22 @@ class Batch:
     request_ids: list[str]
     user_groups: list[str]
     notes: Mapping[int, tuple[str, ...]]
+    error: str = ""
+
+    def only(self, rows: Sequence[int]) -> Batch:
+        """Some rows of it."""
+        return replace(
+            self,
+            prediction_ids=[self.prediction_ids[row] for row in rows],
+            asked_at=self.asked_at[rows],
+            inputs={name: values[rows] for name, values in self.inputs.items()},
+            features={name: values[rows] for name, values in self.features.items()},
+            outputs=self.outputs[rows],
+            latency_ms=self.latency_ms[rows],
+            request_ids=[self.request_ids[row] for row in rows],
+            user_groups=[self.user_groups[row] for row in rows],
+            notes={place: self.notes[row] for place, row in enumerate(rows) if row in self.notes},
+        )
 
 
 class Writer(Protocol):

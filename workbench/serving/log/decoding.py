@@ -35,6 +35,7 @@ LEADING = {
     "request_id": pa.string(),
     "user_group": pa.string(),
     "note": pa.string(),
+    "error": pa.string(),
 }
 #: The answered class, of models of more than two.
 ANSWER = "answer"
@@ -133,6 +134,7 @@ def decode(place: str, header: Header, header_crc32: int, rows: Sequence[Row], w
     add("request_id", lambda: texts("requests"))
     add("user_group", lambda: texts("groups"))
     add("note", lambda: pa.array(_notes(bodies, counts.tolist()), pa.string()))
+    add("error", lambda: pa.repeat(pa.scalar(header.error or None, pa.string()), total))
     if len(header.classes) != 2 and header.classes:
         classes = np.array(header.classes, dtype=object)
         add(ANSWER, lambda: pa.array(classes[outputs.argmax(axis=1)], pa.string()))

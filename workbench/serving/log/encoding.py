@@ -27,8 +27,12 @@ _TIME = np.dtype("datetime64[us]")
 NUMBER, CATEGORY, TIME = "n", "c", "t"
 
 
-class Header(msgspec.Struct, frozen=True):
-    """What batches have in common. ``kinds`` has a letter for each of ``inputs``, then of ``features``."""
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What batches have in common.
+
+    ``kinds`` has a letter for each of ``inputs``, then of ``features``. Rows that were not answered have an
+    ``error``; headers without one are as they were before there was any.
+    """
 
     model: str
     version: int
@@ -40,6 +44,7 @@ class Header(msgspec.Struct, frozen=True):
     inputs: list[str]
     features: list[str]
     kinds: str
+    error: str = ""
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
@@ -147,7 +152,7 @@ class Encoder:
     def _header(self, batch: Batch, kinds: str) -> WrittenHeader:
         key = (
             *(batch.model, batch.version, batch.role, batch.code_version, batch.run_id, batch.classes, kinds),
-            *(*batch.inputs, None, *batch.features, *batch.datasets.items()),
+            *(*batch.inputs, None, *batch.features, *batch.datasets.items(), batch.error),
         )
         known = self._headers.get(key)
         if known is None:
@@ -162,6 +167,7 @@ class Encoder:
                 inputs=list(batch.inputs),
                 features=list(batch.features),
                 kinds=kinds,
+                error=batch.error,
             )
             blob = msgspec.msgpack.encode(header)
             known = WrittenHeader(header.model, header.version, header.role, zlib.crc32(blob), blob)

@@ -126,9 +126,16 @@ class FileStream:
             if not self._format:
                 return 0
             where, values = _conditions(above, window)
-            joined = "JOIN headers h ON h.id = b.header" if self._format == FORMAT else ""
-            query = f"SELECT coalesce(sum(b.rows), 0) FROM batches b {joined} WHERE {where}"
-            return int(self._connection.execute(query, values).fetchone()[0])
+            if self._format == 1:
+                query = f"SELECT coalesce(sum(b.rows), 0) FROM batches b WHERE {where}"
+                return 0 if window.failed else int(self._connection.execute(query, values).fetchone()[0])
+            headers = self._headers()
+            counts = self._connection.execute(
+                "SELECT b.header, sum(b.rows) FROM batches b JOIN headers h ON h.id = b.header"
+                f" WHERE {where} GROUP BY b.header",
+                values,
+            )
+            return sum(rows for key, rows in counts if window.takes(headers.get(key)[0]))
 
     def remove(self, up_to: int) -> bool:
         """Remove the whole file, if its writer is gone, nobody reads it, and it ends at ``up_to``."""
@@ -160,15 +167,21 @@ class FileStream:
         return True
 
     def _chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
-        headers = Headers(str(self.path))
-        for key, crc32, blob in self._connection.execute("SELECT id, crc32, header FROM headers"):
-            headers.add(key, crc32, blob)
+        headers = self._headers()
         where, values = _conditions(above, window)
         query = f"SELECT b.header, {_ROW} FROM batches b JOIN headers h ON h.id = b.header WHERE {where}"
         for rows in _portions(self._connection.execute(f"{query} ORDER BY b.id", values)):
-            yield chunk_of(headers, [(row[0], Row(*row[1:])) for row in rows], wanted)
+            yield chunk_of(headers, [(row[0], Row(*row[1:])) for row in rows], window, wanted)
+
+    def _headers(self) -> Headers:
+        headers = Headers(str(self.path))
+        for key, crc32, blob in self._connection.execute("SELECT id, crc32, header FROM headers"):
+            headers.add(key, crc32, blob)
+        return headers
 
     def _old_chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
+        if window.failed:
+            return
         where, values = _conditions(above, window)
         about = ", ".join(f"b.{column}" for column in format1.ABOUT.values())
         query = f"SELECT {_ROW}, {about} FROM batches b WHERE {where} ORDER BY b.id"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.errors import ServingError
-from workbench.serving.log.decoding import Row, Wanted
+from workbench.serving.log.decoding import Row, Wanted, decode_header
 from workbench.serving.log.postgres_tables import (
     COMPACTING,
     first_line,
@@ -88,15 +88,21 @@ class DatabaseStream:
             for key, crc32, blob, *_ in rows:
                 headers.add(bytes(key), crc32, bytes(blob))
             given = [(bytes(row[0]), Row(row[3], row[4], row[5], row[6], bytes(row[7]))) for row in rows]
-            yield chunk_of(headers, given, wanted)
+            yield chunk_of(headers, given, window, wanted)
 
     def count(self, above: int, window: Window) -> int:
+        p, h = predictions.c, prediction_headers.c
         query = (
-            select(func.coalesce(func.sum(predictions.c.rows), 0))
-            .join(prediction_headers, prediction_headers.c.id == predictions.c.header)
+            select(h.crc32, h.header, func.sum(p.rows))
+            .join(prediction_headers, h.id == p.header)
             .where(*self._conditions(above, window))
+            .group_by(h.id)
         )
-        return int(self.connection.execute(query).scalar_one())
+        return sum(
+            rows
+            for crc32, blob, rows in self.connection.execute(query)
+            if window.takes(decode_header(f"{self.log}, stream {self.name}, header", crc32, bytes(blob)))
+        )
 
     def remove(self, up_to: int) -> bool:
         """Remove what is compacted; that its writer goes on does not matter here."""

@@ -73,6 +73,7 @@ class PredictionLog:
         role: Role | None = None,
         version: int | None = None,
         columns: Sequence[str] | None = None,
+        failed: bool | None = False,
     ) -> pd.DataFrame:
         """All predictions asked in ``[start, end)``, in the order of asking; empty when there are none.
 
@@ -85,22 +86,25 @@ class PredictionLog:
         columns : sequence of str, optional
             Only these, which takes much less time and memory. An answer, score, input or feature that no
             row has is missing (NaN) in all of them.
+        failed : bool or None
+            True for what was asked and could not be answered, None for both.
 
         Returns
         -------
         DataFrame
             ``prediction_id``, ``asked_at``, ``score``, ``answered_at``, ``model``, ``model_version``,
             ``role``, ``code_version``, ``run_id``, ``datasets`` (as ``name=version name=version``),
-            ``latency_ms``, ``request_id``, ``user_group``, ``note`` (what was coerced or flagged); of models
-            of several classes ``answer`` and ``score.<class>``; then raw inputs as ``input.<name>`` and
-            features as ``feature.<name>`` (see ``inputs`` and ``features`` of :mod:`workbench.serving`).
+            ``latency_ms``, ``request_id``, ``user_group``, ``note`` (what was coerced or flagged), ``error``
+            (why there is no answer); of models of several classes ``answer`` and ``score.<class>``; then raw
+            inputs as ``input.<name>`` and features as ``feature.<name>`` (see ``inputs`` and ``features`` of
+            :mod:`workbench.serving`).
 
         Raises
         ------
         ServingError
             When something in it cannot be read (the message names it), or there is no such column.
         """
-        window = self._asked(Window(start, end, role, version), columns)
+        window = self._asked(Window(start, end, role, version, failed), columns)
         # Times are needed for the order.
         needed = None if columns is None else {"asked_at", *columns}
         return _frame(list(self._tables(window, needed)), columns)
@@ -113,6 +117,7 @@ class PredictionLog:
         role: Role | None = None,
         version: int | None = None,
         columns: Sequence[str] | None = None,
+        failed: bool | None = False,
     ) -> Iterator[pa.Table]:
         """What :meth:`read` reads, as Arrow tables of some 100,000 rows, in any order and in bounded memory.
 
@@ -122,7 +127,7 @@ class PredictionLog:
 
         Parameters
         ----------
-        start, end, role, version
+        start, end, role, version, failed
             As for :meth:`read`.
         columns : sequence of str, optional
             Each table has just these, in this order; what none of its rows has is missing (NaN). By default
@@ -134,26 +139,26 @@ class PredictionLog:
         ServingError
             As for :meth:`read`.
         """
-        window = self._asked(Window(start, end, role, version), columns)
+        window = self._asked(Window(start, end, role, version, failed), columns)
         needed = None if columns is None else {"asked_at", *columns}
         return _portions(
             _just(table, columns) if columns is not None else table for table in self._tables(window, needed)
         )
 
     def answerers(self, start: datetime | None = None, end: datetime | None = None) -> list[Answerer]:
-        """Who answered what was asked in ``[start, end)``: the champions first, in the order of answering.
+        """Who answered, or failed to, what was asked in ``[start, end)``; the champions first, by time.
 
         Their numbers of rows also tell whether anything was added to a window since it was looked at.
         """
         window = self._asked(Window(start, end), None)
         tally = Tally()
         for table in self._tables(window, set(Tally.COLUMNS)):
-            tally.add(table)
+            tally.add(_just(table, Tally.COLUMNS))
         return tally.answerers()
 
     def count(self, *, role: Role | None = None) -> int:
-        """How many predictions it holds; it grows whenever something is added, and never else."""
-        window = Window(role=role)
+        """How many predictions it holds; that grows when some are added, and never changes else."""
+        window = Window(role=role, failed=False)
         with self._snapshot() as (table, streams):
             return table.count(window) + sum(s.count(table.taken(s.name), window) for s in streams)
 

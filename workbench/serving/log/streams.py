@@ -24,12 +24,17 @@ CHUNK_BATCHES = 8192
 
 @dataclass(frozen=True)
 class Window:
-    """Which predictions: asked in ``[start, end)``, in a role, by a model version; None for any."""
+    """Which rows: asked in ``[start, end)``, in a role, of a model version, answered or not; None for any."""
 
     start: datetime | None = None
     end: datetime | None = None
     role: str | None = None
     version: int | None = None
+    failed: bool | None = None
+
+    def takes(self, header: Header) -> bool:
+        """Whether rows of a header, whose role and version are right, are answered as they should be."""
+        return self.failed is None or self.failed == bool(header.error)
 
     def bounds(self) -> tuple[int | None, int | None]:
         """Start and end in microseconds since 1970."""
@@ -103,10 +108,11 @@ class Headers:
         return self._known[key]
 
 
-def chunk_of(headers: Headers, rows: list[tuple[Any, Row]], wanted: Wanted) -> Chunk:
+def chunk_of(headers: Headers, rows: list[tuple[Any, Row]], window: Window, wanted: Wanted) -> Chunk:
     """Decode batches, each given with the key of its header; those of one header come together."""
     groups: dict[Any, list[Row]] = {}
     for key, row in rows:
-        groups.setdefault(key, []).append(row)
+        if window.takes(headers.get(key)[0]):
+            groups.setdefault(key, []).append(row)
     tables = [decode(headers.place, *headers.get(key), group, wanted) for key, group in groups.items()]
     return Chunk(rows[-1][1].number, tables)

@@ -70,7 +70,8 @@ class CompactedTable:
             return 0
         if window == Window():
             return sum(pa.table(self._table.get_add_actions())["num_records"].to_pylist())
-        return int(self._table.to_pyarrow_dataset().count_rows(filter=_filter(window)))
+        dataset = self._table.to_pyarrow_dataset()
+        return int(dataset.count_rows(filter=_filter(window, dataset.schema.names)))
 
     def batches(self, window: Window, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         """Rows of a window, some at a time, with all columns of their models or those chosen that there are.
@@ -85,7 +86,7 @@ class CompactedTable:
         physical = [place for name in chosen for place in places[name]]
         scanner = dataset.scanner(
             physical if columns is not None else [*physical, _LAYOUT],
-            filter=_filter(window),
+            filter=_filter(window, dataset.schema.names),
             batch_size=_BATCH_ROWS,
             batch_readahead=_READ_AHEAD,
             fragment_readahead=1,
@@ -225,12 +226,14 @@ def _together(table: pa.Table, places: list[str]) -> pa.ChunkedArray:
     return reduce(pc.coalesce, columns)
 
 
-def _filter(window: Window) -> Any:
+def _filter(window: Window, names: Sequence[str]) -> Any:
+    answered = ds.field("error").is_null() if "error" in names else ds.scalar(True)  # none failed then
     bounds = [None if at is None else pa.scalar(at, LEADING["asked_at"]) for at in (window.start, window.end)]
     clauses = [
         *([ds.field("asked_at") >= bounds[0]] if bounds[0] is not None else []),
         *([ds.field("asked_at") < bounds[1]] if bounds[1] is not None else []),
         *([ds.field("role") == window.role] if window.role is not None else []),
         *([ds.field("model_version") == window.version] if window.version is not None else []),
+        *([~answered if window.failed else answered] if window.failed is not None else []),
     ]
     return reduce(lambda one, other: one & other, clauses) if clauses else None
