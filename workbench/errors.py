@@ -19,6 +19,7 @@
     │   ├── TrialPruned          a trial is not worth going on with, and ends early
     │   └── AgentUnavailable     no warm process can be had, and why
     ├── DiskFull                 no room on the disk that something was to be written to
+    ├── ItemMoved                somebody else changed an item of the backlog in the meantime
     ├── TrackingError            the tracking store does not answer, or cannot be used
     ├── RegistryError            about model versions and their aliases
     │   ├── UnsafeModel          a model file that will not be loaded, and why
@@ -43,6 +44,7 @@ __all__ = [
     "DataError",
     "DatasetNotFound",
     "DiskFull",
+    "ItemMoved",
     "MissingExtra",
     "NotebookError",
     "ParameterError",
@@ -175,6 +177,10 @@ class AgentUnavailable(RunError):
 
 class DiskFull(WorkbenchError):
     """There is no room on the disk that something was to be written to."""
+
+
+class ItemMoved(WorkbenchError):
+    """Somebody else changed the item of the backlog since it was read; nothing was changed."""
 
 
 class TrackingError(WorkbenchError):

@@ -1,0 +1,142 @@
+"""What is to be told is written with the alert and sent afterwards: at least once, never again once sent.
+
+A message is claimed before it is sent: the time of its next try is moved on in the database. So of two that
+deliver at once only one sends it, and when a process dies in between, it is due again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from workbench.config import MonitoringConfig
+from workbench.monitoring.alerts.channels import Undelivered, send
+from workbench.monitoring.alerts.messages import Told, compose
+from workbench.monitoring.alerts.records import Alert
+from workbench.store import tables
+from workbench.store.clock import Clock
+from workbench.store.database import Database
+from workbench.store.hashing import hash_value
+
+__all__ = ["Delivery", "Failure", "deliver", "put"]
+
+_TABLE = tables.notifications
+_FIRST, _LONGEST = timedelta(minutes=1), timedelta(hours=4)
+_TRIES, _TRIES_REFUSED = 12, 3
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A message that did not arrive.
+
+    Attributes
+    ----------
+    next_try : datetime or None
+        None when it was given up.
+    """
+
+    channel: str
+    title: str
+    why: str
+    next_try: datetime | None
+
+    def __str__(self) -> str:
+        then = "given up" if self.next_try is None else f"next try from {self.next_try:%Y-%m-%d %H:%M} on"
+        return f"{self.channel}: {self.why}; {then}: {self.title}"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of the messages that were due."""
+
+    sent: int
+    failed: tuple[Failure, ...]
+
+
+def put(
+    connection: Connection,
+    project: str,
+    event: Told,
+    alert: Alert,
+    channels: Sequence[str],
+    now: datetime,
+) -> None:
+    """Write what is to be told to channels other than the backlog; what was told of the alert once is not."""
+    rows = [
+        {
+            "alert": alert.id,
+            "channel": channel,
+            "event": event,
+            "message": compose(event, alert, project),
+            "attempts": 0,
+            "next_try": now,
+            "last_error": "",
+        }
+        for channel in dict.fromkeys(channels)
+        if channel != "backlog"
+    ]
+    if rows:
+        dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(_TABLE).on_conflict_do_nothing(), rows)
+
+
+def deliver(database: Database, config: MonitoringConfig, clock: Clock) -> Delivery:
+    """Send what is due, the oldest first; a channel that cannot be reached is not tried again this time.
+
+    Raises nothing for a channel that fails: what failed is in the result, and tried again later.
+    """
+    sent, failed = 0, []
+    away: dict[str, str] = {}
+    for row in _due(database, clock.now()):
+        if row.channel in away:
+            failed.append(Failure(row.channel, row.message["title"], away[row.channel], row.next_try))
+            continue
+        claimed = _claim(database, row, clock.now())
+        if claimed is None:
+            continue
+        try:
+            send(config, row.channel, row.message, _key(row))
+        except Undelivered as error:
+            next_try = None if row.attempts + 1 >= (_TRIES_REFUSED if error.refused else _TRIES) else claimed
+            _set(database, row.id, next_try=next_try, last_error=str(error))
+            failed.append(Failure(row.channel, row.message["title"], str(error), next_try))
+            if not error.refused:
+                away[row.channel] = str(error)
+        else:
+            _set(database, row.id, next_try=None, sent_at=clock.now(), last_error="")
+            sent += 1
+    return Delivery(sent, tuple(failed))
+
+
+def _due(database: Database, now: datetime) -> list[Row[Any]]:
+    # Later than any try is set for: the clock was set back since.
+    due = or_(_TABLE.c.next_try <= now, _TABLE.c.next_try > now + _LONGEST)
+    with database.read() as connection:
+        return list(connection.execute(select(_TABLE).where(due).order_by(_TABLE.c.id)))
+
+
+def _claim(database: Database, row: Row[Any], now: datetime) -> datetime | None:
+    """When it is due again if this process dies; None when somebody else has it."""
+    again = now + min(_LONGEST, _FIRST * 4 ** min(row.attempts, 10))
+    as_seen = (
+        (_TABLE.c.id == row.id) & (_TABLE.c.attempts == row.attempts) & (_TABLE.c.next_try == row.next_try)
+    )
+    claim = update(_TABLE).where(as_seen).values(attempts=row.attempts + 1, next_try=again)
+    with database.write() as connection:
+        return again if connection.execute(claim).rowcount == 1 else None
+
+
+def _set(database: Database, number: int, **values: Any) -> None:
+    with database.write() as connection:
+        connection.execute(update(_TABLE).where(_TABLE.c.id == number).values(values))
+
+
+def _key(row: Row[Any]) -> str:
+    """The same whenever this is sent, and of nothing else, in whatever database it is kept."""
+    alert = row.message["alert"]
+    return hash_value([row.message["project"], alert["key"], alert["first_start"], row.channel, row.event])
