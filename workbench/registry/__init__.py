@@ -9,6 +9,7 @@
 :func:`delta`                 where two versions disagree, on the same rows
 :func:`write_card`            a version's model card
 :func:`load`                  a version's estimator, after checking that its files are safe
+:func:`reference`             what drift is measured against; :func:`summarize` makes another one
 :func:`list_versions`         all versions; :func:`get_version` one of them
 :func:`ledger`                who moved which alias, when and why
 ============================  ====================================================================
@@ -27,6 +28,7 @@ from workbench.registry.gates.regression import propose_cases
 from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import Answers, answers, evidence, helper_changes, load, recorded_cases
 from workbench.registry.promotion import promote, retire, rollback
+from workbench.registry.reference import reference, summarize
 from workbench.registry.versions import (
     ModelVersion,
     champion,
@@ -63,10 +65,12 @@ __all__ = [
     "propose_cases",
     "record_cases",
     "recorded_cases",
+    "reference",
     "register",
     "retire",
     "rollback",
     "scores_of",
+    "summarize",
     "validate",
     "write_card",
 ]

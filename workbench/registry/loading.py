@@ -35,7 +35,7 @@ from workbench.tracking.models import TrainedModel
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answers", "answers", "evidence", "helper_changes", "load", "recorded_cases"]
+__all__ = ["Answers", "answers", "evidence", "evidence_file", "helper_changes", "load", "recorded_cases"]
 
 # MLflow writes this one into the folder, beside the model, whenever its own API loads a version.
 _LEFT_BY_MLFLOW = "registered_model_meta"
@@ -87,7 +87,7 @@ def recorded_cases(version: ModelVersion, project: Project) -> pd.DataFrame:
     RegistryError
         It has none, or they were changed.
     """
-    return cases.read_cases(_evidence_file(version, project, "cases.json"), version.tag("cases_sha256"))
+    return cases.read_cases(_evidence_text(version, project, "cases.json"), version.tag("cases_sha256"))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def evidence(version: ModelVersion, project: Project) -> dict[str, Any]:
     RegistryError
         It has none, or it was changed.
     """
-    text = _evidence_file(version, project, "validation.json")
+    text = _evidence_text(version, project, "validation.json")
     if not (recorded := version.tag("validation_sha256")):
         raise RegistryError(f"{version} was registered without a hash of its validation; register it again")
     if hashlib.sha256(text.encode()).hexdigest() != recorded:
@@ -164,7 +164,22 @@ def evidence(version: ModelVersion, project: Project) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def _evidence_file(version: ModelVersion, project: Project, name: str) -> str:
+def _evidence_text(version: ModelVersion, project: Project, name: str) -> str:
+    try:
+        # As it was written: newlines count for the hash.
+        return evidence_file(version, project, name).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RegistryError(f"{version}: {name} of its run cannot be read: {error}") from error
+
+
+def evidence_file(version: ModelVersion, project: Project, name: str) -> bytes:
+    """A file that was kept with the version when it was registered; whether it is the same is not checked.
+
+    Raises
+    ------
+    RegistryError
+        It cannot be read, or is no file of a size that evidence has.
+    """
     from mlflow.exceptions import MlflowException
 
     folder, run_id = version.tag("evidence"), version.tag("run_id")
@@ -173,22 +188,21 @@ def _evidence_file(version: ModelVersion, project: Project, name: str) -> str:
     try:
         root = store.client(project).get_run(run_id).info.artifact_uri
         if local := _local(root):
-            return _text(local / folder / name)
+            return _content(local / folder / name)
         with tempfile.TemporaryDirectory(prefix="workbench-load-") as scratch:
             path = store.client(project).download_artifacts(run_id, f"{folder}/{name}", dst_path=scratch)
-            return _text(Path(path))
+            return _content(Path(path))
     except (MlflowException, OSError, ValueError) as error:
         raise RegistryError(f"{version}: {name} of its run {run_id} cannot be read: {error}") from error
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f"{path.name} is no plain file")
     if found.st_size > _LARGEST_EVIDENCE:
         raise OSError(f"{path.name} has {found.st_size:,} bytes, more than evidence has")
-    # As it was written: newlines count for the hash.
-    return path.read_bytes().decode("utf-8")
+    return path.read_bytes()
 
 
 def _called(model: ModelVersion | TrainedModel) -> str:

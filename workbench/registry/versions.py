@@ -12,6 +12,7 @@ from workbench.errors import AliasMoved, RegistryError, UnknownName
 from workbench.project import Project
 from workbench.registry import aliases, shared
 from workbench.registry.cases import write_cases
+from workbench.registry.gates.unpassed import put_on_backlog
 from workbench.registry.gates.validation import Validation
 from workbench.store.clock import Clock
 from workbench.tracking import store
@@ -22,6 +23,8 @@ from workbench.tracking.models import MODEL_URI, TrainedModel
 if TYPE_CHECKING:
     import mlflow.entities.model_registry
     import pandas as pd
+
+    from workbench.data.summary import Summary
 
 __all__ = [
     "ModelVersion",
@@ -188,6 +191,7 @@ def register(
     validation: Validation,
     cases: pd.DataFrame,
     *,
+    reference: Summary | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
 ) -> ModelVersion | None:
@@ -198,6 +202,9 @@ def register(
     cases : DataFrame
         From :func:`~workbench.registry.cases.record_cases`: what it answered when it was validated. No
         alias moves to it later unless it still answers the same.
+    reference : Summary, optional
+        What drift is measured against (:func:`~workbench.registry.reference.summarize`); default: the holdout
+        that it was judged on, with its scores.
 
     Returns
     -------
@@ -210,6 +217,7 @@ def register(
         MLflow is shared, but the ledger would lie on this machine. Nothing was registered.
     """
     from workbench.registry.compile.recording import serving_path
+    from workbench.registry.reference import write_reference
 
     project = phase.project
     if phase.draft:
@@ -242,6 +250,8 @@ def register(
         "serving_path": path,
         "serving_path_why": why,
     }
+    if kept := reference or validation.reference:
+        tags["reference_sha256"] = write_reference(client, phase.run_id, folder, kept)
     for name in _FROM_THE_MODEL:
         if value := logged.tags.get(_TAG + name):
             tags[name] = value
@@ -255,6 +265,7 @@ def register(
         description=f"{trained.name}: validation {validation.verdict}",
     )
     _link(project, trained, int(made.version))
+    put_on_backlog(project, int(made.version), validation, phase.run_id, actor=actor, clock=clock)
     _challenge(phase, int(made.version), validation, actor, clock)
     return get_version(project, int(made.version))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UnknownName
@@ -14,6 +15,7 @@ from workbench.registry.gates.regression import read_cases, regression_gate
 from workbench.registry.gates.structure import age_gate, ensemble_gate, schema_gate, signature
 from workbench.registry.gates.validation import Gate, Validation
 from workbench.registry.loading import load
+from workbench.registry.reference import scored
 from workbench.registry.versions import ModelVersion, champion_saw
 from workbench.tracking import context as contexts
 from workbench.tracking import inputs, store
@@ -78,11 +80,12 @@ def judge(
         memory_bytes=memory,
         size_bytes=_size(contenders["candidate"]),
     )
-    return validate(
+    scores = {role: positive_scores(model, asked) for role, model in estimators.items()}
+    judged = validate(
         holdout,
         target=objective.target,
         time=objective.time,
-        scores={role: positive_scores(model, asked) for role, model in estimators.items()},
+        scores=scores,
         groups=project.model.groups,
         config=config,
         primary_metric=objective.primary_metric,
@@ -91,6 +94,7 @@ def judge(
         threshold=config.threshold,
         seed=seed,
     )
+    return replace(judged, reference=scored(asked, scores["candidate"]))
 
 
 def _other_gates(

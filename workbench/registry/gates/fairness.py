@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from workbench.registry.gates.bootstrap import Floats
 
-__all__ = ["RATES", "fairness_gate", "group_gaps", "group_rates"]
+__all__ = ["RATES", "SMALLEST_BASE", "fairness_gate", "group_gaps", "group_rates"]
 
 RATES = ("recall", "false_positive_rate", "flagged_share")
 # With fewer rows that could have been flagged, a rate says more about chance than about the model.
-_SMALLEST_BASE = 100
+SMALLEST_BASE = 100
 
 
 def group_rates(holdout: Holdout, columns: Sequence[str]) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def _rates(holdout: Holdout, rows: Rows, group: NDArray[np.object_]) -> pd.DataF
         "flagged_share": found["rows"],
     }
     for rate, base in bases.items():
-        found[rate] = found[rate].where(base >= _SMALLEST_BASE)
+        found[rate] = found[rate].where(base >= SMALLEST_BASE)
     table: pd.DataFrame = found.astype({"rows": int, "positives": int})
     return table.sort_values("rows", ascending=False, kind="stable")
 

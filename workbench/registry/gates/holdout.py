@@ -16,14 +16,14 @@ from workbench.tracking.metrics import metric
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Holdout", "Rows"]
+__all__ = ["MISSING", "MOST_SLICES", "Holdout", "Rows"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 
 MISSING = "(missing)"
 # A column with more values than this is no grouping; its largest slices are looked at.
-_MOST_SLICES = 50
+MOST_SLICES = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,5 +118,5 @@ class Holdout:
                 )
             values = self.rows[column].astype(object)
             labels = values.where(values.notna(), MISSING).astype(str)
-            for label in labels.value_counts().index[:_MOST_SLICES]:
+            for label in labels.value_counts().index[:MOST_SLICES]:
                 yield column, str(label), (labels == label).to_numpy()

@@ -107,7 +107,7 @@ def validate(
     )
     contexts.note_judged(contexts.judged(holdout, "holdout", time, gates=True))
     gates, empty = [_rows_gate(held, config)], pd.DataFrame()
-    tables = {"slices": empty, "groups": empty, "fairness": empty, "disagreement": empty}
+    tables: dict[str, Any] = {"slices": empty, "groups": empty, "fairness": empty, "disagreement": empty}
     if missing := held.unscored("candidate"):
         why = f"the candidate gave no finite score for {missing:,} of {len(held.y):,} rows"
         gates.append(Gate("scores", "failed", float(missing), 0.0, why))

@@ -12,6 +12,8 @@ from workbench.registry.gates.bootstrap import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.data.summary import Summary
+
 __all__ = ["Gate", "Validation", "Verdict", "at_least", "at_most", "more_than", "overall", "plain"]
 
 Verdict = Literal["passed", "failed", "inconclusive"]
@@ -125,6 +127,8 @@ class Validation:
         What was left out, and why.
     scores : dict of str to ndarray
         What each model answered for each row that was given; not part of the evidence that is kept.
+    reference : Summary or None
+        Of the features and the candidate's scores that it was judged by; kept apart, when it is registered.
     """
 
     gates: tuple[Gate, ...]
@@ -140,6 +144,7 @@ class Validation:
     disagreement: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
     scores: dict[str, Any] = field(default_factory=dict, repr=False)
+    reference: Summary | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> Verdict:
