@@ -256,6 +256,9 @@ def test_a_shadow_that_raises_is_counted_and_the_others_are_worked_off_at_the_st
     kept = server.log.read()
     for version in (1, 2, 3):
         assert set(kept.loc[kept["model_version"] == version, "prediction_id"]) == given
+    failed = server.log.read(failed=True, role="shadow", version=tiny_helpers.RAISES)
+    assert set(failed["prediction_id"]) == given
+    assert set(failed["error"]) == {"RuntimeError"}
     with pytest.raises(ServingError, match="does not answer"):
         server.predict(rows(1))
 

@@ -163,5 +163,7 @@ class Desk:
         """Let nobody wait longer than is allowed, whatever hangs."""
         oldest = time.perf_counter() - self._seconds
         for call in [call for call in self._open if call.arrived < oldest]:
+            if call.is_awaited:
+                self._predictor.timed_out(call)
             call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
         self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import secrets
 import time
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.serving.answering.call import Answer, Call
+from workbench.serving.answering.failures import REFUSED, TIMEOUT, Failures, error_of
 from workbench.serving.log.batch import Batch, Columns, Role
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
@@ -67,10 +70,11 @@ class Predictor:
         code_version: str,
         canary: Canary | None = None,
         conceal: Callable[[Columns], Columns] | None = None,
+        failures: Failures | None = None,
     ) -> None:
         self._models, self._clock, self._simulated = models, clock, simulated
         self._code_version, self._canary = code_version, canary or Canary()
-        self._conceal = conceal
+        self._conceal, self._failures = conceal, failures
         self._prefix, self._counter = secrets.token_hex(8), itertools.count()
 
     def predict(self, calls: Sequence[Call]) -> _Outcome:
@@ -103,13 +107,57 @@ class Predictor:
             yield self._predict(model, role, calls)
         except Refused as refused:
             if len(calls) == 1:
+                self._failed(model, role, calls[0], error_of(refused))
                 yield calls[0], refused
             else:
                 for call in calls:
                     yield from self._together(model, role, [call])
         except Exception as error:
             for call in calls:
+                self._failed(model, role, call, error_of(error))
                 yield call, error
+
+    def timed_out(self, call: Call) -> None:
+        """Have it logged that a request was not answered in time."""
+        with contextlib.suppress(Refused):
+            model, role = self._models.now.choose(call.asked, call.request_id, self._canary)
+            self._failed(model, role, call, TIMEOUT)
+
+    def _failed(self, model: LoadedModel, role: Role, call: Call, error: str) -> None:
+        if self._failures is not None and (call.is_awaited or error == TIMEOUT):
+            make = functools.partial(self._unanswered, model, role, call, error)
+            self._failures.offer(model, role, call.asked.rows, make)
+
+    def _unanswered(self, model: LoadedModel, role: Role, call: Call, error: str) -> Batch | None:
+        """What the log keeps of a request without an answer; None when its own parameters are wrong."""
+        asked, rows = call.asked, call.asked.rows
+        try:
+            asked_at, user_groups = self._asked_at(asked), asked.user_groups()
+        except Refused:
+            return None
+        try:
+            columns = model.request.typed(asked.columns).columns
+        except Refused:
+            columns, error = {}, REFUSED
+        return Batch(
+            prediction_ids=self._ids(rows),
+            asked_at=asked_at,
+            inputs=columns if self._conceal is None else self._conceal(columns),
+            features={},
+            outputs=np.full(rows, np.nan),
+            classes=(),
+            model=model.model,
+            version=model.version,
+            role=role,
+            code_version=self._code_version,
+            run_id=model.run_id,
+            datasets=model.datasets,
+            latency_ms=np.full(rows, (time.perf_counter() - call.arrived) * 1000, dtype=np.float32),
+            request_ids=[call.request_id] * rows,
+            user_groups=user_groups,
+            notes={},
+            error=error,
+        )
 
     def _predict(self, model: LoadedModel, role: Role, calls: list[Call]) -> Predicted:
         asked = Asked.merged([call.asked for call in calls])
@@ -125,13 +173,11 @@ class Predictor:
             raise Refused(
                 400, f"the features of these rows cannot be built or scored: {reason[:300]}"
             ) from error
-        # Random start, then counted: unique over restarts, and short.
-        stem = f"{self._prefix}{next(self._counter):08x}"
         counts = [call.asked.rows for call in calls]
         now = time.perf_counter()
         latencies = np.array([(now - call.arrived) * 1000 for call in calls], dtype=np.float32)
         batch = Batch(
-            prediction_ids=[f"{stem}-{number}" for number in range(asked.rows)],
+            prediction_ids=self._ids(asked.rows),
             asked_at=asked_at,
             inputs=typed.columns if self._conceal is None else self._conceal(typed.columns),
             features=features.columns,
@@ -150,6 +196,11 @@ class Predictor:
         )
         answers = list(_parts(batch, counts))
         return Predicted(model, typed.columns, batch, calls, answers, between - begun, now - between)
+
+    def _ids(self, rows: int) -> list[str]:
+        # Random start, then counted: unique over restarts, and short.
+        stem = f"{self._prefix}{next(self._counter):08x}"
+        return [f"{stem}-{number}" for number in range(rows)]
 
     def _asked_at(self, asked: Asked) -> NDArray[np.datetime64]:
         times = asked.simulated()

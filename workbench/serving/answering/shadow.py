@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
@@ -13,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from workbench.serving.answering.failures import Failures, unanswered
 from workbench.serving.answering.predict import Predicted
 from workbench.serving.health import Counts
-from workbench.serving.log.batch import Batch, Columns, Writer
+from workbench.serving.log.batch import Batch, Writer
 from workbench.serving.models.loaded import Built, LoadedModel
 
 __all__ = ["Shadows"]
@@ -30,6 +32,11 @@ class _Job:
     models: tuple[LoadedModel, ...]
     predicted: Predicted
     rows: list[int] | None
+
+    @functools.cached_property
+    def batch(self) -> Batch:
+        batch = self.predicted.batch
+        return batch if self.rows is None else batch.only(self.rows)
 
     @property
     def count(self) -> int:
@@ -50,8 +57,15 @@ class Shadows:
         Of the rows, drawn by prediction id.
     """
 
-    def __init__(self, open_log: Callable[[], Writer], most_rows: int, share: float = 1.0) -> None:
+    def __init__(
+        self,
+        open_log: Callable[[], Writer],
+        most_rows: int,
+        share: float = 1.0,
+        failures: Failures | None = None,
+    ) -> None:
         self._open_log, self._most_rows, self._share = open_log, most_rows, share
+        self._failures = failures
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_rows = 0
@@ -106,14 +120,17 @@ class Shadows:
                 except Exception as error:  # whatever a shadow raises is its own affair
                     self._failed += job.count
                     _log.warning("shadow %s: %s: %s", model.version, type(error).__name__, error)
+                    if self._failures is not None:
+                        make = functools.partial(unanswered, job.batch, model, error)
+                        self._failures.offer(model, "shadow", job.count, make)
         if self._writer is not None:
             self._writer.close()
 
     def _answer(self, job: _Job, model: LoadedModel) -> None:
         begun = time.perf_counter()
-        batch, columns = job.predicted.batch, job.predicted.columns
+        batch, columns = job.batch, job.predicted.columns
         if job.rows is not None:
-            batch, columns = _only(batch, job.rows), _rows(columns, job.rows)
+            columns = {name: values[job.rows] for name, values in columns.items()}
         same = model.features is job.predicted.model.features and model.path.compiled is not None
         built = Built(batch.features) if same else model.built(columns, batch.asked_at)
         outputs = model.scored(built, job.count)
@@ -137,23 +154,3 @@ class Shadows:
             ]
         )
         self._rows += job.count
-
-
-def _rows(columns: Columns, rows: list[int]) -> Columns:
-    return {name: values[rows] for name, values in columns.items()}
-
-
-def _only(batch: Batch, rows: list[int]) -> Batch:
-    """Some rows of a batch."""
-    return replace(
-        batch,
-        prediction_ids=[batch.prediction_ids[row] for row in rows],
-        asked_at=batch.asked_at[rows],
-        inputs=_rows(dict(batch.inputs), rows),
-        features=_rows(dict(batch.features), rows),
-        outputs=batch.outputs[rows],
-        latency_ms=batch.latency_ms[rows],
-        request_ids=[batch.request_ids[row] for row in rows],
-        user_groups=[batch.user_groups[row] for row in rows] if batch.user_groups else [],
-        notes={place: batch.notes[row] for place, row in enumerate(rows) if row in batch.notes},
-    )

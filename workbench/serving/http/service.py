@@ -17,6 +17,7 @@ from workbench.config import ServingConfig
 from workbench.errors import ServingError
 from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.desk import Desk
+from workbench.serving.answering.failures import Failures
 from workbench.serving.answering.lane import Lane
 from workbench.serving.answering.predict import Predicted, Predictor
 from workbench.serving.answering.shadow import Shadows
@@ -59,7 +60,7 @@ class Service:
     Parameters
     ----------
     open_log : callable
-        Opens a writer of the prediction log for a purpose: ``"answers"``, ``"shadow"``.
+        Opens a writer of the prediction log for a purpose: ``"answers"``, ``"shadow"``, ``"failures"``.
     log_name : str
         What ground truth and feedback are filed under.
     config : ServingConfig
@@ -95,7 +96,10 @@ class Service:
         self.settings, self.models, self.log_name = settings, models, log_name
         self.database, self.clock, self.project = database, clock, project
         self.keys, self._business_key = keys or Keys(), business_key or BusinessKey()
-        self.shadows = Shadows(functools.partial(open_log, "shadow"), limits.shadow_rows, config.shadow_share)
+        self.failures = Failures(functools.partial(open_log, "failures"))
+        self.shadows = Shadows(
+            functools.partial(open_log, "shadow"), limits.shadow_rows, config.shadow_share, self.failures
+        )
         self.log = open_log("answers")
         predictor = Predictor(
             models,
@@ -104,6 +108,7 @@ class Service:
             code_version=code_version,
             canary=Canary(config.canary.share, config.canary.key) if config.canary else None,
             conceal=conceal,
+            failures=self.failures,
         )
         committer = Committer(self.log, kept=self._kept, settled=self._settled)
         self.desk = Desk(predictor, committer, models, waiting=limits.waiting, seconds=limits.answer_seconds)
@@ -251,7 +256,7 @@ class Service:
         gc.collect()
         gc.freeze()
         self.desk.start()
-        for part in (self.committer, self.writing_truth, self.shadows, self.models):
+        for part in (self.committer, self.failures, self.writing_truth, self.shadows, self.models):
             part.start()
         self._refresh()
 
@@ -271,6 +276,7 @@ class Service:
         recorded = self.writing_truth.stop(left())
         if not self.shadows.drain(left()):
             _log.warning("the shadows did not finish in time; what they had not predicted is lost")
+        self.failures.stop(left())
         if self._compaction is not None:
             self._compaction.stop()
         self.metrics.refresh()

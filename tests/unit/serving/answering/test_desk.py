@@ -200,7 +200,10 @@ def test_nobody_waits_for_a_model_that_hangs(tmp_path: Path) -> None:
 
 async def bench_without_end(bench: Bench) -> list[Answer | Exception]:
     predictor = Predictor(
-        bench.models, clock=SimulatedClock(NOW.to_pydatetime()), simulated=False, code_version="abc"
+        bench.models,
+        clock=SimulatedClock(NOW.to_pydatetime()),
+        code_version="abc",
+        **bench._more,  # type: ignore[arg-type]
     )
     committer = Committer(bench.writer, kept=lambda _: None, settled=lambda _, __, ___: None)
     desk = Desk(predictor, committer, bench.models, waiting=5, seconds=0.2)
