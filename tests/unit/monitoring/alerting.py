@@ -66,7 +66,7 @@ class Monitor:
 
     database: Database
     rules: tuple[AlertConfig, ...] = (rule(),)
-    now: datetime = day(100)
+    now: datetime = BEGIN + timedelta(days=100)
 
     @classmethod
     def of(cls, project: Project, *rules: AlertConfig) -> Monitor:

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.config import MailConfig, MonitoringConfig, WebhookConfig
 from workbench.errors import SecretError
-from workbench.store.texts import storable
+from workbench.store.texts import one_line
 from workbench.tracking import secrets
 
 __all__ = ["Undelivered", "send"]
@@ -82,7 +82,7 @@ def _chat(message: Mapping[str, Any]) -> str:
 
 def _mail(mailbox: MailConfig, message: Mapping[str, Any], key: str) -> None:
     mail = EmailMessage()
-    mail["Subject"] = _one_line(str(message["title"]))
+    mail["Subject"] = one_line(str(message["title"]), _SUBJECT)
     mail["From"] = mailbox.sender
     mail["To"] = ", ".join(mailbox.to)
     mail["Message-ID"] = f"<{key}@{mailbox.sender.rpartition('@')[2]}>"
@@ -102,7 +102,9 @@ def _mail(mailbox: MailConfig, message: Mapping[str, Any], key: str) -> None:
         raise Undelivered(
             f"refused ({type(error).__name__}, SMTP {error.smtp_code})", refused=refused
         ) from None
-    except (smtplib.SMTPException, OSError) as error:
+    except smtplib.SMTPException as error:
+        raise Undelivered(f"failed ({type(error).__name__})") from None
+    except OSError as error:
         raise Undelivered(f"not reached ({type(error).__name__})") from None
 
 
@@ -118,8 +120,3 @@ def _open(mailbox: MailConfig) -> smtplib.SMTP:
             server.close()
             raise
     return server
-
-
-def _one_line(text: str) -> str:
-    """A subject: a line break in it would begin another header."""
-    return storable("".join(each if each.isprintable() else " " for each in text), _SUBJECT)

@@ -26,7 +26,8 @@ from workbench.store.hashing import hash_value
 __all__ = ["Delivery", "Failure", "deliver", "put"]
 
 _TABLE = tables.notifications
-_FIRST, _LONGEST = timedelta(minutes=1), timedelta(hours=4)
+# Longer than sending takes: who has claimed a message is still at it.
+_FIRST, _LONGEST = timedelta(minutes=2), timedelta(hours=4)
 _TRIES, _TRIES_REFUSED = 12, 3
 
 
