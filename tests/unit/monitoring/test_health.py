@@ -1,0 +1,195 @@
+"""How versions served, told from the log in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.unit.serving.log.batches import NOON, batch
+from workbench.monitoring.health import Health, HealthCount, measure_health
+from workbench.monitoring.quantiles import EXACT, RELATIVE_ERROR, Quantiles
+from workbench.monitoring.volume import Hours
+from workbench.serving.log.batch import Batch
+from workbench.serving.log.compact import compact
+from workbench.serving.log.decoding import LEADING
+from workbench.serving.log.read import PredictionLog
+from workbench.serving.log.sqlite import SqliteWriter
+from workbench.serving.log.unkept import unkept_note
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+NEXT_YEAR = NOON + 365 * DAY
+
+
+def table(asked_at: list[datetime], **given: list[Any]) -> pa.Table:
+    nothing = [None] * len(asked_at)
+    columns = {
+        "asked_at": asked_at,
+        "answered_at": [at + timedelta(milliseconds=3) for at in asked_at],
+        "latency_ms": [2.0] * len(asked_at),
+        "note": nothing,
+        "error": nothing,
+        **given,
+    }
+    return pa.table({name: pa.array(values, LEADING[name]) for name, values in columns.items()})
+
+
+def health(*tables: pa.Table, now: datetime = NEXT_YEAR, until: datetime | None = None) -> Health:
+    count = HealthCount("champion", 3, now)
+    for one in tables:
+        count.add(one)
+    return count.health(until)
+
+
+def signal(found: Health, name: str) -> Any:
+    return next(item for item in found.signals() if item.name == f"health.{name}")
+
+
+def failure(number: int, error: str, **changed: Any) -> Batch:
+    return batch(number, features={}, classes=(), outputs=np.full(2, np.nan), error=error, **changed)
+
+
+def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
+    writer = SqliteWriter(tmp_path, "test")
+    slow = np.array([1.0, 9.0], "float32")
+    writer.append([batch(0, notes={1: ("cut",)}, latency_ms=slow), batch(0, role="shadow", version=4)])
+    writer.append(
+        [failure(1, "KeyError"), failure(1, "refused"), failure(2, "timeout", role="shadow", version=4)]
+    )
+    compact(tmp_path)
+    writer.append([batch(2, version=5)])
+    writer.close()
+    first, second, shadow = measure_health(PredictionLog(tmp_path), now=NEXT_YEAR)
+    assert (first.role, first.version, first.rows, first.failed, first.refused) == ("champion", 3, 2, 2, 2)
+    assert (first.flagged, first.flagged_share, first.failed_share) == (1, 0.5, 0.5)
+    assert first.refused_share == 1 / 3
+    assert (first.p50_ms, first.p99_ms) == (1.0, 9.0)
+    assert (first.first, first.last) == (NOON, NOON + 1.5 * HOUR)
+    assert (first.volume.period, first.volume.start, first.volume.rows) == ("hour", NOON, (2, 4))
+    assert signal(first, "failed_share").verdict == "bad"
+    assert (
+        signal(first, "failed_share").says
+        == "2 of 4 rows failed (50.00%); 2 more were refused as no rows at all"
+    )
+    assert (second.version, second.rows, second.failed) == (5, 2, 0)
+    assert (shadow.role, shadow.rows, shadow.failed) == ("shadow", 2, 2)
+    (only,) = measure_health(PredictionLog(tmp_path), NOON + 2 * HOUR, NOON + 2.25 * HOUR, now=NEXT_YEAR)[:1]
+    assert (only.version, only.rows) == (5, 1)
+
+
+def test_health_is_told_as_json_and_back(tmp_path: Path) -> None:
+    found = health(table([NOON, NOON + DAY]), until=NOON + 2 * DAY)
+    assert Health.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    empty = health()
+    again = Health.from_dict(json.loads(json.dumps(empty.to_dict())))
+    assert math.isnan(again.p99_ms)
+    assert again.volume == empty.volume
+
+
+def test_of_no_rows_everything_is_inconclusive() -> None:
+    assert {item.verdict for item in health().signals()} == {"inconclusive"}
+    assert measure_health(PredictionLog(Path("/nowhere/at/all")), now=NOON) == ()
+
+
+def test_failures_that_were_not_kept_are_counted() -> None:
+    found = health(
+        table([NOON] * 3, error=[None, "KeyError", "refused"], note=[None, unkept_note(97), unkept_note(9)])
+    )
+    assert (found.rows, found.failed, found.refused) == (1, 98, 10)
+
+
+@pytest.mark.parametrize(("failed", "verdict"), [(0, "ok"), (1, "ok"), (12, "ok"), (40, "bad")])
+def test_a_few_failures_call_nobody(failed: int, verdict: str) -> None:
+    error = ["KeyError"] * failed + [None] * (1000 - failed)
+    assert signal(health(table([NOON] * 1000, error=error)), "failed_share").verdict == verdict
+
+
+@pytest.mark.parametrize("count", [1, 50, EXACT, 4 * EXACT])
+def test_quantiles_are_exact_or_within_what_is_stated(count: int) -> None:
+    random = np.random.default_rng(count)
+    values = np.exp(random.normal(1, 3, count))
+    values[: count // 10] = values[0]
+    quantiles = Quantiles()
+    for part in np.array_split(values, 7):
+        quantiles.add(np.append(part, np.nan))
+    for share in (0.01, 0.5, 0.95, 0.99, 1.0):
+        exact = np.quantile(values, share, method="inverted_cdf")
+        tolerance = 0 if count <= EXACT else RELATIVE_ERROR * (1 + 1e-9)
+        assert abs(quantiles.at(share) - exact) <= tolerance * exact
+    assert quantiles.count == count
+
+
+def test_durations_that_cannot_be_are_no_crash() -> None:
+    quantiles = Quantiles()
+    quantiles.add(np.array([-5.0, 0.0, np.inf, -np.inf, np.nan] * EXACT))
+    assert quantiles.at(0.01) < 1e-3
+    assert quantiles.at(1.0) > 1e8
+
+
+def asked(days: int, hours: range, *, without: range = range(0), rows: int = 5) -> np.ndarray[Any, Any]:
+    """Microseconds: rows in these hours of each day from 2013-08-01 (a Thursday), without some."""
+    start = datetime(2013, 8, 1, tzinfo=NOON.tzinfo)
+    places = [24 * day + hour for day in range(days) for hour in hours]
+    moments = [start + place * HOUR for place in places if place not in without for _ in range(rows)]
+    return np.array([moment.replace(tzinfo=None) for moment in moments], "datetime64[us]").astype("int64")
+
+
+@pytest.mark.parametrize(
+    ("moments", "silent"),
+    [
+        (asked(10, range(6, 22)), []),  # nights
+        (asked(10, range(6, 22), without=range(32, 37)), [(32, 37)]),
+        (asked(10, range(6, 22), without=range(32, 35)), []),  # 15 rows may be missing by chance
+        (asked(10, range(24), without=range(30, 54)), [(30, 54)]),
+        (asked(1, range(24), without=range(8, 16), rows=50), []),  # no other day to go by
+        (asked(30, range(24), without=range(40, 41), rows=50), [(40, 41)]),
+    ],
+)
+def test_a_silence_that_is_not_usual_is_found(moments: Any, silent: list[tuple[int, int]]) -> None:
+    hours = Hours()
+    for part in np.array_split(moments, 3):
+        hours.add(part)
+    start = datetime(2013, 8, 1, tzinfo=NOON.tzinfo)
+    found = [((item.start - start) // HOUR, (item.end - start) // HOUR) for item in hours.silences()]
+    assert found == silent
+
+
+def test_weekends_without_anybody_are_usual() -> None:
+    hours = Hours()
+    moments = asked(21, range(24))
+    hours.add(moments[((moments // (24 * 3_600_000_000)) + 3) % 7 < 5])
+    assert hours.silences() == ()
+
+
+def test_a_champion_that_is_asked_no_more_is_told() -> None:
+    start = datetime(2013, 8, 1, tzinfo=NOON.tzinfo)
+    moments = [start + hour * HOUR for hour in range(24 * 9) for _ in range(5)]
+    found = health(table(moments), until=start + 10 * DAY)
+    assert [(item.start, item.end) for item in found.silences] == [(start + 9 * DAY, start + 10 * DAY)]
+    assert signal(found, "rows").verdict == "bad"
+    assert "24 h from 2013-08-10 00:00 UTC on, where about 120 rows are usual" in signal(found, "rows").says
+    assert health(table(moments)).silences == ()
+
+
+def test_wrong_clocks_are_told() -> None:
+    at = [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    found = health(table(at, answered_at=[NOON - HOUR, NOON + HOUR, NOON + 3 * HOUR]), now=NOON + 1.5 * HOUR)
+    assert (found.answered_before_asked, found.asked_in_future, found.clock_skew) == (1, 1, 2)
+    assert signal(found, "rows").verdict == "bad"
+    assert "clocks are wrong" in signal(found, "rows").says
+
+
+def test_a_long_time_is_told_by_the_day_and_any_time_in_bounded_memory() -> None:
+    found = health(table([NOON + day * DAY for day in range(60)]))
+    assert found.volume.period == "day"
+    assert found.volume.rows == (1,) * 60
+    ancient = health(table([datetime(1, 1, 2, tzinfo=NOON.tzinfo), NOON]))
+    assert sum(ancient.volume.rows) == 1
+    assert ancient.silences == ()

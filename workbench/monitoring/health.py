@@ -1,0 +1,281 @@
+"""How versions served, by the log: volume, latency and failures, read table by table in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from workbench.monitoring.quantiles import Quantiles
+from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.volume import Hours, Silence, Volume
+from workbench.registry.gates.validation import plain
+from workbench.serving.answering.failures import REFUSED
+from workbench.serving.log.unkept import unkept
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from workbench.serving.log.read import PredictionLog
+
+__all__ = ["Health", "HealthCount", "measure_health"]
+
+CHAMPION = "champion"
+_EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1
+# Of a version that works, nothing fails; what a few odd rows do is not to call anybody.
+_FAILED_SHARE = 0.01
+_CONFIDENCE = 0.95
+_LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How one version served in one role.
+
+    Attributes
+    ----------
+    rows : int
+        Its predictions.
+    failed : int
+        Rows that it could not answer, for which it is to blame: it raised, or took too long.
+    refused : int
+        Rows that are none by what a raw row has to have, for which whoever sent them is to blame.
+    flagged : int
+        Predictions of which a value was coerced or flagged.
+    p50_ms, p95_ms, p99_ms : float
+        Latency of predictions, from a request's arrival to its scores; NaN without any. Exact of up to
+        100,000 of them, within 1 % of more.
+    first, last : datetime or None
+        When it was asked first and last.
+    volume : Volume
+        Predictions and failures by the hour or the day.
+    silences : tuple of Silence
+        When it was asked nothing though that is not usual.
+    answered_before_asked, asked_in_future : int
+        Rows by which clocks are wrong: their times, and so their windows, are not to be relied on.
+    """
+
+    role: str
+    version: int
+    rows: int
+    failed: int
+    refused: int
+    flagged: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    first: datetime | None
+    last: datetime | None
+    volume: Volume
+    silences: tuple[Silence, ...] = ()
+    answered_before_asked: int = 0
+    asked_in_future: int = 0
+
+    @property
+    def failed_share(self) -> float:
+        """Of the rows that it could have answered; NaN when there were none."""
+        asked = self.rows + self.failed
+        return self.failed / asked if asked else float("nan")
+
+    @property
+    def refused_share(self) -> float:
+        """Of all rows that came; NaN when there were none."""
+        came = self.rows + self.failed + self.refused
+        return self.refused / came if came else float("nan")
+
+    @property
+    def flagged_share(self) -> float:
+        """Of the predictions; NaN when there are none."""
+        return self.flagged / self.rows if self.rows else float("nan")
+
+    @property
+    def clock_skew(self) -> int:
+        """Rows by which clocks are wrong."""
+        return self.answered_before_asked + self.asked_in_future
+
+    def signals(self) -> Iterator[Signal]:
+        """``health.rows``, ``health.failed_share``, ``health.p50_ms`` and ``health.p99_ms``.
+
+        The first is bad when there were silences or clocks are wrong, the second when surely more than 1 %
+        failed; a latency is what a rule makes of it.
+        """
+        yield self._volume_signal()
+        yield self._failed_signal()
+        known: SignalVerdict = "ok" if self.rows else "inconclusive"
+        for name in ("p50_ms", "p99_ms"):
+            value = getattr(self, name)
+            says = f"{value:.3g} ms in {self.rows:,} predictions" if self.rows else "no predictions"
+            yield Signal(f"health.{name}", value, known, says)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values of JSON."""
+        return dict(plain(msgspec.to_builtins(self)))
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Health:
+        """What :meth:`to_dict` gave."""
+        unknown = {name: float("nan") for name in _LATENCIES if raw[name] is None}
+        return msgspec.convert({**raw, **unknown}, cls)
+
+    def _volume_signal(self) -> Signal:
+        if not (self.rows or self.failed):
+            return Signal("health.rows", 0.0, "inconclusive", "nothing was asked")
+        parts = [f"{self.rows:,} predictions"]
+        if self.silences:
+            longest = max(self.silences, key=lambda item: item.expected)
+            more = f" (and {len(self.silences) - 1} more)" if len(self.silences) > 1 else ""
+            parts.append(f"nothing was asked for {longest}{more}")
+        if self.clock_skew:
+            parts.append(
+                f"clocks are wrong: {self.answered_before_asked:,} rows answered before they were asked,"
+                f" {self.asked_in_future:,} asked in the future"
+            )
+        bad = bool(self.silences) or bool(self.clock_skew)
+        return Signal("health.rows", float(self.rows), "bad" if bad else "ok", "; ".join(parts))
+
+    def _failed_signal(self) -> Signal:
+        asked = self.rows + self.failed
+        refused = f"; {self.refused:,} more were refused as no rows at all" if self.refused else ""
+        if not asked:
+            return Signal("health.failed_share", float("nan"), "inconclusive", f"nothing was asked{refused}")
+        from scipy.stats import binomtest
+
+        low = binomtest(self.failed, asked).proportion_ci(_CONFIDENCE, method="wilson").low
+        says = f"{self.failed:,} of {asked:,} rows failed ({self.failed_share:.2%}){refused}"
+        return Signal("health.failed_share", self.failed_share, "bad" if low > _FAILED_SHARE else "ok", says)
+
+
+@dataclass
+class HealthCount:
+    """Counts what one version did in one role, table by table.
+
+    Parameters
+    ----------
+    now : datetime
+        What lies after it cannot have been asked yet.
+
+    Attributes
+    ----------
+    first, last : int
+        Times of asking, in microseconds since 1970.
+    """
+
+    COLUMNS: ClassVar = ("asked_at", "answered_at", "latency_ms", "note", "error")
+
+    role: str
+    version: int
+    now: datetime
+    rows: int = 0
+    failed: int = 0
+    refused: int = 0
+    flagged: int = 0
+    answered_before_asked: int = 0
+    asked_in_future: int = 0
+    _latencies: Quantiles = field(default_factory=Quantiles)
+    _hours: Hours = field(default_factory=Hours)
+    first: int = _NEVER
+    last: int = -_NEVER
+
+    def add(self, table: pa.Table) -> None:
+        """Count the rows of a table with :attr:`COLUMNS`, as ``PredictionLog.batches(failed=None)`` gives."""
+        import pyarrow.compute as pc
+
+        if not table.num_rows:
+            return
+        answered = pc.is_null(table["error"])
+        predictions = table.filter(answered)
+        self.rows += predictions.num_rows
+        self.flagged += predictions.num_rows - predictions["note"].null_count
+        self._latencies.add(predictions["latency_ms"].to_numpy())
+        if predictions.num_rows < table.num_rows:
+            self._add_failed(table.filter(pc.invert(answered)))
+        self._add_times(_microseconds(table, "asked_at"), _microseconds(table, "answered_at"))
+
+    def health(self, until: datetime | None = None) -> Health:
+        """What there was so far.
+
+        Parameters
+        ----------
+        until : datetime, optional
+            Up to when it should have been asked; by default, up to when it was asked last.
+        """
+        asked = self.first < _NEVER
+        return Health(
+            role=self.role,
+            version=self.version,
+            rows=self.rows,
+            failed=self.failed,
+            refused=self.refused,
+            flagged=self.flagged,
+            p50_ms=self._latencies.at(0.5),
+            p95_ms=self._latencies.at(0.95),
+            p99_ms=self._latencies.at(0.99),
+            first=_moment(self.first) if asked else None,
+            last=_moment(self.last) if asked else None,
+            volume=self._hours.volume(),
+            silences=self._hours.silences(until),
+            answered_before_asked=self.answered_before_asked,
+            asked_in_future=self.asked_in_future,
+        )
+
+    def _add_failed(self, table: pa.Table) -> None:
+        for error, note in zip(table["error"].to_pylist(), table["note"].to_pylist(), strict=True):
+            rows = 1 + unkept([note])
+            if error == REFUSED:
+                self.refused += rows
+            else:
+                self.failed += rows
+
+    def _add_times(self, asked: np.ndarray[Any, Any], answered: np.ndarray[Any, Any]) -> None:
+        self._hours.add(asked)
+        self.answered_before_asked += int((answered < asked).sum())
+        self.asked_in_future += int((asked > (self.now - _EPOCH) // timedelta(microseconds=1)).sum())
+        self.first = min(self.first, int(asked.min()))
+        self.last = max(self.last, int(asked.max()))
+
+
+def measure_health(
+    log: PredictionLog, start: datetime | None = None, end: datetime | None = None, *, now: datetime
+) -> tuple[Health, ...]:
+    """The health of every version that answered what was asked in ``[start, end)``, the champions first.
+
+    A champion that none followed should have been asked until the end, or until ``now``.
+    """
+    counts: dict[tuple[str, int], HealthCount] = {}
+    columns = ("role", "model_version", *HealthCount.COLUMNS)
+    for table in log.batches(start, end, columns=columns, failed=None):
+        for role, version, rows in _by_version(table):
+            key = (role, version)
+            counts.setdefault(key, HealthCount(role, version, now)).add(rows)
+    champions = [count for (role, _), count in counts.items() if role == CHAMPION]
+    newest = max(champions, key=lambda count: count.last, default=None)
+    until = now if end is None else min(now, end)
+    return tuple(
+        count.health(until if count is newest else None)
+        for _, count in sorted(counts.items(), key=lambda item: (item[0][0] != CHAMPION, item[0]))
+    )
+
+
+def _by_version(table: pa.Table) -> Iterator[tuple[str, int, pa.Table]]:
+    import pyarrow.compute as pc
+
+    pairs = table.select(["role", "model_version"]).group_by(["role", "model_version"]).aggregate([])
+    for pair in pairs.to_pylist():
+        role, version = pair["role"], pair["model_version"]
+        here = pc.and_(pc.equal(table["role"], role), pc.equal(table["model_version"], version))
+        yield role, version, table if pairs.num_rows == 1 else table.filter(here)
+
+
+def _microseconds(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
+    import pyarrow as pa
+
+    moments: np.ndarray[Any, Any] = table[name].cast(pa.int64()).to_numpy()
+    return moments
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
