@@ -13,7 +13,7 @@ import numpy as np
 from workbench.config import MonitoringConfig
 from workbench.errors import UnknownName
 from workbench.monitoring.drift import PREDICTION, DriftResult, measure_drift
-from workbench.monitoring.performance import Performance, measure_performance
+from workbench.monitoring.performance import Performance, Standard, measure_performance
 from workbench.registry.gates.validation import plain
 
 if TYPE_CHECKING:
@@ -116,9 +116,11 @@ def find(
                 role=role,
                 model_version=version,
                 config=config,
-                expected=expected.get(version, np.nan) if isinstance(expected, Mapping) else expected,
-                metric=metric,
-                threshold=threshold,
+                standard=Standard(
+                    metric=metric,
+                    threshold=threshold,
+                    expected=expected.get(version, np.nan) if isinstance(expected, Mapping) else expected,
+                ),
                 time=time,
                 label=label,
                 seed=seed,
@@ -153,7 +155,7 @@ def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
         }
         kept = {"drift": finding.drift.to_json()}
         for performance in finding.performances or (_nobody(finding),):
-            values = performance.to_dict()
+            values = {name: getattr(performance, name) for name in _PERFORMANCE}
             values["metrics"] = json.dumps(plain(values["metrics"]))
             rows.append({**about, **values, **kept})
     columns = [*_ABOUT, *_PERFORMANCE, "drift"]
@@ -185,7 +187,8 @@ def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
 
 
 _ABOUT = ("window", "start", "end", "drift_share", "drifted", "prediction_drift")
-_PERFORMANCE = tuple(Performance.__dataclass_fields__)
+_DETAILS = ("odd", "labels", "slices", "gaps", "calibration", "utility", "notes")
+_PERFORMANCE = tuple(name for name in Performance.__dataclass_fields__ if name not in _DETAILS)
 
 
 def _nobody(finding: WindowFinding) -> Performance:

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from tests.unit.monitoring import small
-from workbench.monitoring.performance import Performance, measure_performance
+from workbench.monitoring.performance import Performance, Standard, measure_performance
 from workbench.tracking.metrics import binary_metrics
 
 
 def _measure(frame: pd.DataFrame, **options: Any) -> Performance:
-    given = {"config": small.CONFIG, "expected": 0.8, "threshold": 0.4, **options}
+    held = {"expected": 0.8, "threshold": 0.4}
+    held |= {name: options.pop(name) for name in list(options) if name in Standard.__dataclass_fields__}
+    given = {"config": small.CONFIG, "standard": Standard(**held), "label": "value", **options}
     return measure_performance(frame, role="champion", model_version=1, **given)
 
 
@@ -108,7 +110,11 @@ def test_a_window_of_one_day_is_judged_by_its_hours() -> None:
     assert found.low < found.value < found.high
 
 
-def test_scores_that_are_no_numbers_are_inconclusive() -> None:
+def test_answers_without_a_score_do_not_count_and_are_said() -> None:
     frame = small.predictions("2026-08")
-    frame.loc[3, "score"] = np.nan
-    assert _measure(frame).verdict == "inconclusive"
+    frame.loc[3, "score"], frame.loc[4, "score"] = np.nan, np.inf
+    found = _measure(frame)
+    assert (found.rows, found.verdict) == (798, "held")
+    assert found.notes == ("2 answers without a score do not count",)
+    nothing = _measure(frame.assign(score=np.nan))
+    assert (nothing.verdict, nothing.why) == ("inconclusive", "no predictions")
