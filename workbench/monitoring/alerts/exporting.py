@@ -61,8 +61,8 @@ def export(
             send(config, f"webhook:{webhook}", _message(item, project.name), key)
         except Undelivered as error:
             raise WorkbenchError(
-                f"webhook {webhook!r}: {error}; {len(sent)} items were exported, "
-                f"the same command goes on with {item.id}"
+                f"webhook {webhook!r}: {error}; exported before it: {len(sent)}; "
+                f"the same command goes on with item {item.id}"
             ) from None
         # Who has changed it in the meantime has made it due again.
         with suppress(ItemMoved), database.write() as connection:
