@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 # A reference with at most so many values has a point for each. Any other has points at its quantiles, fine
-# where it is dense, and at even steps, so that no long tail is one bin.
-_MOST_POINTS, _QUANTILES, _STEPS = 1024, 768, 257
+# where it is dense, at its outermost values, where much of a distance can come from few, and at even steps,
+# so that no long tail is one bin: 1,024 at most.
+_MOST_POINTS, _QUANTILES, _OUTERMOST, _STEPS = 1024, 640, 64, 256
 #: With so few values in both reference and window, they are told apart rather than measured.
 FEW = 5
 
@@ -168,8 +169,9 @@ def _edges(ascending: Floats) -> tuple[Floats, bool]:
         return ascending[first], True
     quantiles = ascending[np.linspace(0, len(ascending) - 1, _QUANTILES).round().astype(np.int64)]
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.linspace(ascending[0], ascending[-1], _STEPS)[1:-1]
-    return np.unique(np.concatenate([quantiles, steps[np.isfinite(steps)]])), False
+        steps = np.linspace(ascending[0], ascending[-1], _STEPS)
+    ends = ascending[:_OUTERMOST], ascending[-_OUTERMOST:]
+    return np.unique(np.concatenate([quantiles, *ends, steps[np.isfinite(steps)]])), False
 
 
 def _strays(numbers: Floats, edges: Floats) -> dict[float, int] | None:

@@ -27,20 +27,26 @@ def wasserstein(reference: NumberSummary, window: NumberSummary) -> float:
     .. math:: \int_a^b F dx = (b - a) F(b-) - \frac{1}{n} \sum_{a < x < b} (x - a)
 
     which needs the interval's sum only. So the integral of the difference is exact over every interval, that
-    of its absolute value where the difference keeps its sign, and beyond the reference's range. Where it
-    changes sign between two points, the difference is taken to be a straight line.
+    of its absolute value beyond the reference's range, where each side has at most one value in the interval
+    (which then lies where the sum says), and where the difference keeps its sign. Where it changes its sign
+    between many values, it is taken to be a straight line.
     """
     n, m = reference.finite, window.finite
-    sums = reference.sums / n - window.sums / m
-    tails = abs(sums[0]) + abs(sums[-1])
+    tails = abs(reference.sums[[0, -1]] / n - window.sums[[0, -1]] / m).sum()
+    inside = slice(1, -1)
     before, at = _differences(reference, window)
-    first, last = at[:-1], before[1:]
-    width = np.diff(reference.edges)
-    signed = np.abs(width * last - sums[1:-1])
+    first, last, width = at[:-1], before[1:], np.diff(reference.edges)
+    signed = np.abs(width * last - (reference.sums / n - window.sums / m)[inside])
     reach = np.abs(first) + np.abs(last)
     line = width * (first**2 + last**2) / (2 * np.where(reach > 0, reach, 1.0))
-    crosses = first * last < 0
-    return float(tails + np.where(crosses, np.maximum(signed, line), signed).sum())
+    many = np.where(first * last < 0, np.maximum(signed, line), signed)
+    single = (reference.between[inside] <= 1) & (window.between[inside] <= 1)
+    # A side without a value in the interval has its jump of nothing at the beginning.
+    one, other = reference.sums[inside], window.sums[inside]
+    early, late = np.minimum(one, other), np.maximum(one, other)
+    jump = np.where(one < other, reference.between[inside] / n, -window.between[inside] / m)
+    steps = np.abs(first) * early + np.abs(first + jump) * (late - early) + np.abs(last) * (width - late)
+    return float(tails + np.where(single, steps, many).sum())
 
 
 def kolmogorov_smirnov(reference: NumberSummary, window: NumberSummary) -> float:
