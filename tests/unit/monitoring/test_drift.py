@@ -1,14 +1,18 @@
-"""Data drift: everyday shapes of data get a verdict, never an exception."""
+"""Data drift: every shape of data gets a verdict, never an exception."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.monitoring.drift import PREDICTION, DriftResult, measure_drift
+from tests.drifting import by_evidently, pairs
+from workbench.data.summary import Counting, summarize
+from workbench.errors import UnknownName
+from workbench.monitoring.drift import PREDICTION, DriftResult, judge_drift, measure_drift
 
 ROWS = 1500
 
@@ -72,6 +76,33 @@ def test_an_empty_window_is_inconclusive() -> None:
     assert found.rows == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param(np.zeros(500), [np.nan] * 3, id="3 rows, all missing"),
+        pytest.param(np.zeros(500), [0.0, np.nan, 0.0], id="a third missing, of 3 rows"),
+        pytest.param(["a"] * 3, ["b"] * 500, id="3 rows of reference"),
+    ],
+)
+def test_few_rows_say_nothing_about_what_may_be_chance(before: Any, now: Any) -> None:
+    row = _verdict(before, now)
+    assert (row["verdict"], row["note"]) == ("inconclusive", "3 rows are too few (of 200)")
+
+
+def test_few_rows_are_enough_for_another_type_or_a_column_that_is_gone() -> None:
+    assert _verdict(np.zeros(500), ["a"])["method"] == "type"
+    found = measure_drift(_frame(), _frame(3).drop(columns="wind")).features.set_index("feature")
+    assert found.loc["wind", "verdict"] == "drifted"
+
+
+def test_few_values_among_many_missing_ones_are_inconclusive() -> None:
+    rare = np.full(2000, np.nan)
+    rare[:100] = 1.0
+    row = _verdict(rare, rare + 5)
+    assert row["verdict"] == "inconclusive"
+    assert row["note"] == "100 values are too few (of 200); the others are missing"
+
+
 def test_few_rows_are_inconclusive() -> None:
     found = measure_drift(_frame(), _frame(50, shift=9.0))
     assert set(found.features["verdict"]) == {"inconclusive"}
@@ -81,6 +112,7 @@ def test_few_rows_are_inconclusive() -> None:
 NUMBERS = np.random.default_rng(3).normal(size=ROWS)
 LETTERS = np.random.default_rng(3).choice(list("abc"), ROWS)
 NOTHING = np.full(ROWS, np.nan)
+TIMES = pd.date_range("2026-01-01", periods=ROWS, freq="h", tz="UTC")
 
 
 @pytest.mark.practice("L7")
@@ -130,6 +162,39 @@ NOTHING = np.full(ROWS, np.nan)
         pytest.param(
             LETTERS, np.where(LETTERS == "a", "z", LETTERS), "drifted", "new since the reference: z", id="new"
         ),
+        pytest.param(NUMBERS, [Decimal(f"{number:.9f}") for number in NUMBERS], "stable", "", id="decimals"),
+        pytest.param(
+            np.arange(ROWS) % 9,
+            pd.array(np.arange(ROWS) % 9, dtype="Int64"),
+            "stable",
+            "",
+            id="Int64",
+        ),
+        pytest.param(LETTERS == "a", pd.array(LETTERS == "a", dtype="boolean"), "stable", "", id="boolean"),
+        pytest.param(LETTERS == "a", 1.0 * (LETTERS == "a"), "drifted", "was text, is a number", id="flag"),
+        pytest.param(TIMES, TIMES, "inconclusive", "times are not compared", id="times"),
+        pytest.param(TIMES, TIMES.astype(str), "drifted", "was a time, is text", id="time turned text"),
+        pytest.param(
+            LETTERS,
+            np.where(LETTERS == "a", "b", LETTERS),
+            "drifted",
+            "not seen here: a (3",
+            id="vanished",
+        ),
+        pytest.param(
+            NUMBERS,
+            np.where(np.arange(ROWS) < 15, 9.0, NUMBERS),
+            "stable",
+            "1.00% above the reference's largest",
+            id="beyond the range",
+        ),
+        pytest.param(
+            NUMBERS,
+            np.where(np.arange(ROWS) < 15, -9.0, NUMBERS),
+            "stable",
+            "1.00% below the reference's smallest",
+            id="below the range",
+        ),
         pytest.param(
             pd.Series([1, "a", None, 2.5] * 375, dtype=object),
             pd.Series([1, "a", None, 2.5] * 375, dtype=object),
@@ -168,6 +233,127 @@ def test_thousands_of_categories_are_judged_in_time_and_most_common_first() -> N
     row = _verdict(["common"] * 5000 + many, ["common"] * 1000 + many)
     assert row["verdict"] == "drifted"
     assert _verdict(["common"] * 5000 + many, ["common"] * 5000 + many)["verdict"] == "stable"
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "a\x00b\x1b[31m",
+    "'; DROP TABLE x; --",
+    "${jndi:x}",
+    "\u202e",
+]
+
+
+def test_hostile_text_is_data() -> None:
+    before = pd.DataFrame({"a<b>": ["x", "y"] * 800, "{c}": HOSTILE * 320})
+    now = pd.DataFrame(
+        {"a<b>": [*HOSTILE, "x"] * 200, "{c}": pd.Series(["new \x07", "\ud800"] * 600, dtype=object)}
+    )
+    found = measure_drift(before, now)
+    assert found.features["verdict"].tolist() == ["drifted", "drifted"]
+    again = DriftResult.from_json(found.to_json())
+    assert again.features["feature"].tolist() == ["a<b>", "{c}"]
+    for text in (*found.features["note"], *found.distribution("{c}").labels):
+        assert text.isprintable()
+        assert len(text) < 500
+    assert "<script>alert(1)" in found.features["note"].iloc[0]  # plain text: who prints it has to escape it
+
+
+def test_a_hundred_thousand_categories_are_judged() -> None:
+    many = [f"N{number}" for number in range(99_999)]
+    found = measure_drift(pd.DataFrame({"x": many + ["a"] * 1000}), pd.DataFrame({"x": many + ["b"] * 1000}))
+    row = found.features.iloc[0]
+    assert (row["verdict"], row["method"]) == ("stable", "Jensen-Shannon distance")
+    assert "new since the reference: b (0.99% of rows)" in row["note"]
+    assert row["vanished"] == pytest.approx(1000 / 100_999)
+    assert len(found.distribution("x").labels) == 20
+    assert len(found.to_json()) < 10_000
+
+
+def test_a_type_that_changes_within_a_window_is_told_with_its_share() -> None:
+    counting = Counting(summarize(pd.DataFrame({"x": NUMBERS})))
+    counting.add(pd.DataFrame({"x": NUMBERS}))
+    counting.add(pd.DataFrame({"x": ["oops"] * 15}))
+    row = judge_drift(summarize(pd.DataFrame({"x": NUMBERS})), counting.summary()).features.iloc[0]
+    assert (row["verdict"], row["note"]) == ("drifted", "was a number, is text in 0.99% of the values")
+
+
+def test_shares_stand_in_the_table() -> None:
+    before = pd.DataFrame({"n": np.linspace(0, 1, 2000), "c": ["a", "b"] * 1000})
+    now = pd.DataFrame({"n": np.linspace(0, 1.25, 2000), "c": ["a", "new", "a", None] * 500})
+    table = measure_drift(before, now).features.set_index("feature")
+    assert table.loc["n", "outside"] == pytest.approx(0.2, abs=0.001)
+    assert table.loc["c", ["missing", "reference_missing"]].tolist() == [0.25, 0.0]
+    now = pd.DataFrame({"n": np.linspace(0, 1.25, 2000), "c": ["a", "new", "a", "a"] * 500})
+    row = measure_drift(before, now).features.set_index("feature").loc["c"]
+    assert row[["new", "vanished"]].tolist() == [0.25, 0.5]
+
+
+@pytest.mark.practice("L7")
+@pytest.mark.parametrize(("reference", "window"), [(900, 400), (2500, 700)])
+def test_method_score_and_verdict_are_evidentlys(reference: int, window: int) -> None:
+    before, now = pairs(reference, window, [0.12], seed=reference)
+    found = measure_drift(before, now).features.set_index("feature")
+    expected = by_evidently(before, now)
+    assert len(expected) == 35
+    for name, verdict in expected.items():
+        row = found.loc[name]
+        assert row["method"] == verdict.method, name
+        assert row["score"] == pytest.approx(verdict.score, abs=0.01 * row["threshold"], rel=0.01), name
+        assert row["drifted"] == verdict.drifted, name
+
+
+def test_a_distribution_has_at_most_twenty_bars_and_counts_everything() -> None:
+    random = np.random.default_rng(0)
+    before, now = pairs(3000, 2000, [0.5], seed=1)
+    before["time"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 10**7, 3000), "s")
+    now["time"] = pd.Timestamp("2026-02-01") + pd.to_timedelta(random.integers(0, 10**7, 2000), "s")
+    found = DriftResult.from_json(measure_drift(before, now).to_json())
+    for name in before:
+        bars = found.distribution(name)
+        assert 1 <= len(bars.labels) <= 20, name
+        assert len(bars.labels) == len(bars.reference) == len(bars.window), name
+        assert (sum(bars.reference), sum(bars.window)) == pytest.approx((1, 1), abs=1e-4), name
+        assert min(bars.reference + bars.window) >= 0, name
+    with pytest.raises(UnknownName, match="'nothing'"):
+        found.distribution("nothing")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "labels", "window"),
+    [
+        pytest.param([0, 1] * 500, [0, 1, 1, 2] * 250, ("0", "1", "(other)"), (0.25, 0.5, 0.25), id="few"),
+        pytest.param(["a", "b"] * 500, ["c", "a"] * 500, ("a", "b", "c"), (0.5, 0.0, 0.5), id="categories"),
+        pytest.param(["a", "b"] * 500, [1.0] * 500, ("a", "b"), (0.0, 0.0), id="another type"),
+        pytest.param([1.0] * 500, [np.nan] * 500, ("1",), (0.0,), id="nothing now"),
+        pytest.param([None] * 500, [1.0] * 500, (), (), id="nothing before"),
+    ],
+)
+def test_bars_name_what_they_count(before: Any, now: Any, labels: Any, window: Any) -> None:
+    bars = measure_drift(pd.DataFrame({"x": before}), pd.DataFrame({"x": now})).distribution("x")
+    assert sorted(bars.labels) == sorted(labels)
+    assert dict(zip(bars.labels, bars.window, strict=True)) == dict(zip(labels, window, strict=True))
+
+
+def test_signals_say_what_alerts_may_look_at() -> None:
+    before, now = _frame(), _frame(seed=1, shift=1.0)
+    before[PREDICTION] = now[PREDICTION] = np.linspace(0, 1, ROWS)
+    now.loc[: ROWS // 2, "hour"] = np.nan
+    signals = {signal.name: signal for signal in measure_drift(before, now).signals()}
+    assert signals["drift.share"].verdict == "bad"
+    assert signals["drift.share"].value == pytest.approx(2 / 3)
+    assert signals["drift.share"].says == "2 of 3 judged features drifted: wind, hour"
+    assert signals["drift.prediction"].verdict == "ok"
+    assert signals["drift.feature.wind"].verdict == "bad"
+    assert "Wasserstein distance (normed) 0.98" in signals["drift.feature.wind"].says
+    assert "times the line" in signals["drift.feature.wind"].says
+    assert signals["drift.missing.hour"].verdict == "bad"
+    assert signals["drift.missing.hour"].says == "hour: 50.1% missing, 0.0% in the reference"
+    assert signals["drift.missing.wind"].verdict == "ok"
+    assert "drift.missing.(score)" not in signals
+    nothing = measure_drift(before, now.head(0))
+    assert {signal.verdict for signal in nothing.signals()} == {"inconclusive"}
+    assert {signal.name for signal in DriftResult.from_json(nothing.to_json()).signals()} == set(signals)
 
 
 def test_it_comes_back_from_json() -> None:
