@@ -35,6 +35,9 @@ class Limits:
         Size of a request's body, and the time in which it has to arrive, and a large answer to be taken.
     head_bytes, head_seconds
         The same for all that stands before the body.
+    bodies_bytes
+        Size of all bodies together that a worker has taken and not answered yet; more are told to come back
+        (429).
     rows
         Rows of one request.
     waiting
@@ -56,6 +59,7 @@ class Limits:
     body_seconds: float = 30.0
     head_bytes: int = 64 * 2**10
     head_seconds: float = 10.0
+    bodies_bytes: int = 256 * 2**20
     rows: int = 10_000
     waiting: int = 512
     answer_seconds: float = 30.0

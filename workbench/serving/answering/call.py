@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,26 +40,23 @@ class Answer:
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """A decoded request, ``time.perf_counter()`` when it arrived, and where its answer is waited for.
+    """A decoded request, ``time.perf_counter()`` when it arrived, and who is told what came of it.
 
-    Nobody waits for the rows of a file.
+    Nobody waits for the rows of a file. ``forget`` is called before anybody is told.
     """
 
     asked: Asked
     arrived: float
     request_id: str
-    answered: asyncio.Future[Answer] | None = None
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether it is still worth an answer: nobody has been told that there is none."""
-        return self.answered is None or not self.answered.done()
+    tell: Callable[[Answer | Exception], None] | None = None
+    forget: Callable[[Call], None] | None = None
+    is_settled: bool = False
 
     def settle(self, outcome: Answer | Exception) -> None:
-        """In the event loop's thread; whoever went away in the meantime is not told."""
-        if self.answered is None or self.answered.done():
-            return
-        if isinstance(outcome, Exception):
-            self.answered.set_exception(outcome)
-        else:
-            self.answered.set_result(outcome)
+        """Tell it, once; in the event loop's thread."""
+        if not self.is_settled:
+            self.is_settled = True
+            if self.forget is not None:
+                self.forget(self)
+            if self.tell is not None:
+                self.tell(outcome)

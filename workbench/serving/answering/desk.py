@@ -16,12 +16,11 @@ from collections.abc import Sequence
 
 from threadpoolctl import threadpool_limits
 
-from workbench.serving.answering.call import Answer, Call
+from workbench.serving.answering.call import Call
 from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.predict import ROWS_TOGETHER, Predicted, Predictor
 from workbench.serving.answering.waiting import all_waiting
 from workbench.serving.models.lineup import Models
-from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.schema import Refused
 
 __all__ = ["Desk"]
@@ -64,26 +63,33 @@ class Desk:
         self._thread.start()
         self._watch()
 
-    async def ask(self, asked: Asked, arrived: float, request_id: str) -> Answer:
-        """The answer to a request.
+    def take(self, call: Call) -> None:
+        """Take a request; ``call.tell`` is called with its answer, or with why there is none.
+
+        That is :class:`Refused` when it cannot be answered as it is, with 503 when it took too long, and
+        :class:`LogFailed` when the answer cannot be logged.
 
         Raises
         ------
         Refused
-            When it cannot be answered as it is; 429 at once when too many wait; 503 when it took too long.
-        LogFailed
-            When the answer cannot be logged: then there is none.
+            With 429, when too many wait.
         """
-        if len(self._open) >= self._most:
+        lineup = self._models.now
+        models = [lineup.pick(call.asked.version)]
+        if call.asked.version is None and lineup.canary is not None:
+            models.append(lineup.canary)
+        quick = all(model is not None and model.path.compiled is not None for model in models)
+        quick = quick and call.asked.rows <= ROWS_TOGETHER
+        # What they asked who were told already that there is no answer is still there.
+        if max(len(self._open), len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
             raise Refused(429, "too many requests are waiting; try again in a second")
-        answered: asyncio.Future[Answer] = self._loop.create_future()
-        call = Call(asked, arrived, request_id, answered)
         self._open.add(call)
-        try:
-            self._take(call)
-            return await answered
-        finally:
-            self._open.discard(call)
+        call.forget = self._open.discard
+        if quick:
+            self._gathered.append(call)
+            self._schedule()
+        else:
+            self._for_thread.put(call)
 
     def stop(self, seconds: float) -> bool:
         """Answer what is under way, for at most ``seconds``; whether all of it was."""
@@ -93,22 +99,6 @@ class Desk:
         self._for_thread.put(None)
         self._thread.join(seconds)
         return self._committer.stop(max(0.0, end - time.monotonic())) and not self._thread.is_alive()
-
-    def _take(self, call: Call) -> None:
-        lineup = self._models.now
-        models = [lineup.pick(call.asked.version)]
-        if call.asked.version is None and lineup.canary is not None:
-            models.append(lineup.canary)
-        quick = all(model is not None and model.path.compiled is not None for model in models)
-        quick = quick and call.asked.rows <= ROWS_TOGETHER
-        if (len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
-            # Of those who were told already that there is no answer: what they asked is still there.
-            raise Refused(429, "too many requests are waiting; try again in a second")
-        if quick:
-            self._gathered.append(call)
-            self._schedule()
-        else:
-            self._for_thread.put(call)
 
     def _predict_here(self) -> None:
         self._scheduled = False
@@ -140,7 +130,7 @@ class Desk:
                     self._committer.put(predicted, self._loop, self._room.release)
 
     def _predict(self, calls: Sequence[Call]) -> Sequence[Predicted]:
-        calls = [call for call in calls if call.is_awaited]
+        calls = [call for call in calls if not call.is_settled]
         if not calls:
             return ()
         try:
@@ -163,7 +153,7 @@ class Desk:
         """Let nobody wait longer than is allowed, whatever hangs."""
         oldest = time.perf_counter() - self._seconds
         for call in [call for call in self._open if call.arrived < oldest]:
-            if call.is_awaited:
+            if not call.is_settled:
                 self._predictor.timed_out(call)
             call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
         self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)

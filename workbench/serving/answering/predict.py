@@ -124,7 +124,7 @@ class Predictor:
             self._failed(model, role, call, TIMEOUT)
 
     def _failed(self, model: LoadedModel, role: Role, call: Call, error: str) -> None:
-        if self._failures is not None and (call.is_awaited or error == TIMEOUT):
+        if self._failures is not None and (not call.is_settled or error == TIMEOUT):
             make = functools.partial(self._unanswered, model, role, call, error)
             self._failures.offer(model, role, call.asked.rows, make)
 

@@ -12,8 +12,8 @@
 ``GET /metrics``                    for Prometheus
 ==================================  =======================================================================
 
-Scoring is bare ASGI, since routing would take longer than the answer; the rest is Starlette's. Errors are
-``{"error_code": …, "message": one line}``.
+What asks for scores is answered by its connection (:mod:`.exchange`), since routing would take longer than
+the answer; the rest is Starlette's. Errors are ``{"error_code": …, "message": one line}``.
 """
 
 from __future__ import annotations
@@ -28,56 +28,50 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from workbench.serving.http.head import Head, RequestIds
+from workbench.serving.http.entrance import Entrance
+from workbench.serving.http.exchange import Scoring
+from workbench.serving.http.head import Head
 from workbench.serving.http.reply import JSON, Reply, failure
 from workbench.serving.http.routes import Routes
 from workbench.serving.http.service import Service
-from workbench.serving.protocol.schema import Refused
-from workbench.serving.settings import LOOPBACK
+from workbench.serving.protocol.refused import Refused
 
 __all__ = ["App", "make_app"]
 
 
 class App:
-    """The application around a service; it starts and drains the service by its lifespan."""
+    """The application around a service; it starts and drains the service by its lifespan.
+
+    Attributes
+    ----------
+    scoring : Scoring
+        What connections answer requests for scores with.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._ids = RequestIds()
-        self._only_loopback = service.settings.host in LOOPBACK
-        self._routes = Routes(service)
-        self._others = Starlette(
-            routes=self._routes.listed(),
+        self._entrance = Entrance(service.settings, service.keys)
+        self.scoring = Scoring(service, self._entrance)
+        self._routed = Starlette(
+            routes=Routes(service, self._entrance).listed(),
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _http_error},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._others(scope, receive, send)
-            return
-        arrived = time.perf_counter()
-        head = Head.of(scope)
-        request_id = self._ids.of(head)
-        path = scope["path"]
-        try:
-            self._guard(path, head)
-            if path != "/invocations" or scope["method"] != "POST":
-                scope["state"] = {"head": head, "request_id": request_id, "arrived": arrived}
-                await self._others(scope, receive, _naming(send, request_id))
+        if scope["type"] == "http":
+            head = Head.of(scope["headers"])
+            request_id = self._entrance.request_id(head)
+            scope["state"] = {"head": head, "request_id": request_id, "arrived": time.perf_counter()}
+            send = _naming(send, request_id)
+            try:
+                self._entrance.check(scope["path"], head)
+            except Refused as refused:
+                reply = failure(refused, request_id, scope["path"])
+                self._service.replied(reply.status, scope["state"]["arrived"])
+                await reply.response()(scope, receive, send)
                 return
-            reply = await self._routes.invocations(head, receive, arrived, request_id)
-        except Exception as error:
-            reply = failure(error, request_id, path)
-        self._service.replied(reply.status, arrived)
-        await reply.send(send, request_id)
-
-    def _guard(self, path: str, head: Head) -> None:
-        if self._only_loopback and not head.host_is_loopback:
-            raise Refused(403, "this server answers only under the names of this machine itself")
-        denied = self._service.keys.refusal(path, head.headers)
-        if denied is not None:
-            raise Refused(*denied)
+        await self._routed(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

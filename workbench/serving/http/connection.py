@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from workbench.serving.http.exchange import Exchange, Scoring
+from workbench.serving.http.patience import Patience
+from workbench.serving.http.questions import asks_for_scores
+from workbench.serving.http.reply import Reply
+from workbench.serving.protocol.refused import Refused
 from workbench.serving.settings import Limits
 
 __all__ = ["Connection"]
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 class Connection(HttpToolsProtocol):
-    """See the module.
+    """See the module. Requests for scores are an :class:`Exchange`, all others uvicorn's.
 
     Parameters
     ----------
@@ -33,8 +42,11 @@ class Connection(HttpToolsProtocol):
         Whether the server is ending already.
     """
 
+    cycle: Any
+
     def __init__(
         self,
+        scoring: Scoring,
         limits: Limits,
         most: int,
         ended: Callable[[], None],
@@ -42,59 +54,65 @@ class Connection(HttpToolsProtocol):
         **uvicorns: Any,
     ) -> None:
         super().__init__(**uvicorns)
+        self._scoring: Scoring | None = scoring
         self._limits, self._most, self._ended, self._is_last = limits, most, ended, is_last
+        self._patience = Patience(self.loop)
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._is_whole = True
+        self._unsent: tuple[Exchange, Reply] | None = None
         self._taking_timer: asyncio.TimerHandle | None = None
         self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self._most:
-            self.app = _come_back
-        self._head_timer = self.loop.call_later(self._limits.head_seconds, self._too_slow)
+            self.app, self._scoring = _come_back, None
+        self._patience.wait(self._limits.head_seconds, self._too_slow)
         if self._is_last():
             self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_timer()
+        self._patience.end()
         self._taken()
+        for cycle in (self.cycle, *(waiting for waiting, _ in self.pipeline)):
+            if isinstance(cycle, Exchange):
+                cycle.leave()
+        if isinstance(self.cycle, Exchange):
+            self.cycle = None  # uvicorn would wake its task
         super().connection_lost(exc)
         self._ended()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if not self._is_whole and not self.transport.is_closing():
+            self._is_under_way(len(data))
+
+    def _is_under_way(self, size: int) -> None:
+        """Bound what has come of a request, and the time in which the rest has to."""
+        if not self._is_in_head():
+            # What is left of a body that was refused before it had come is bounded in time only, or the
+            # client would not get to read why.
+            if not self._is_answering():
+                self._patience.wait(self._limits.head_seconds, self._too_slow)
+            return
+        self._head_bytes += size
+        too_large = self._head_bytes > self._limits.head_bytes
         if self._is_answering():
-            if self._head_timer is not None:
-                self._cancel_timer()
-        elif not self.transport.is_closing():
-            self._head_is_under_way(len(data))
+            if too_large:
+                self.flow.pause_reading()  # until the request before it is answered
+        elif too_large:
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"the head of a request is at most {self._limits.head_bytes} bytes",
+            )
+        else:
+            self._patience.wait(self._limits.head_seconds, self._too_slow)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _head_is_under_way(self, size: int) -> None:
-        # Or what is left of a body that was refused before it had come: that is bounded in time only, or
-        # the client would not get to read why.
-        if self._is_in_head():
-            self._head_bytes += size
-            if self._head_bytes > self._limits.head_bytes:
-                self._refuse(
-                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    f"the head of a request is at most {self._limits.head_bytes} bytes",
-                )
-                return
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._limits.head_seconds, self._too_slow)
-
     def _is_in_head(self) -> bool:
         return self.scope is not None and "method" not in self.scope
-
-    def _cancel_timer(self) -> None:
-        self._head_bytes = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
 
     def _too_slow(self) -> None:
         if self._is_in_head():
@@ -104,6 +122,9 @@ class Connection(HttpToolsProtocol):
             )
         else:
             self.transport.close()
+
+    def _body_is_too_slow(self) -> None:
+        self.cycle.refuse(Refused(408, f"the body did not arrive within {self._limits.body_seconds:g} s"))
 
     def timeout_keep_alive_handler(self) -> None:
         if self.transport.get_write_buffer_size():
@@ -119,16 +140,102 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._taken()
+        if self._unsent is not None:
+            exchange, reply = self._unsent
+            self._unsent = None
+            self.send(exchange, reply)
 
     def _taken(self) -> None:
         if self._taking_timer is not None:
             self._taking_timer.cancel()
             self._taking_timer = None
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_whole, self._head_bytes = False, 0
+
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self._last and self.cycle is not None:
-            self.cycle.keep_alive = False
+        path = self._asked_path()
+        if path is None or self._scoring is None:
+            super().on_headers_complete()
+            if self._last:
+                self.cycle.keep_alive = False
+            return
+        self.scope["method"] = "POST"
+        keeps = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        exchange = Exchange(self._scoring, self, path, self.headers, keep_alive=keeps and not self._last)
+        waits, self.cycle = self._is_answering(), exchange
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))  # type: ignore[arg-type]
+        else:
+            self._start_asgi_task(exchange, self.app)
+
+    def _asked_path(self) -> str | None:
+        """The path, if scores are asked for."""
+        if self.parser.get_method() != b"POST":
+            return None
+        path = unquote(httptools.parse_url(self.url).path.decode("ascii"))
+        return path if asks_for_scores(path) else None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._patience.rest()
+        if not isinstance(cycle, Exchange):
+            super()._start_asgi_task(cycle, app)  # which bounds the time of a body itself
+            return
+        if cycle.wants_body:
+            self._patience.wait(self._limits.body_seconds, self._body_is_too_slow)
+            if self.expect_100_continue:
+                self.transport.write(_CONTINUE)
+        cycle.begin()
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, Exchange):
+            self.cycle.add(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+        if self.cycle.response_complete:  # refused before
+            self._patience.wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        elif isinstance(self.cycle, Exchange):
+            self._patience.rest()
+            self.cycle.end()
+        else:
+            super().on_message_complete()
+
+    def send(self, exchange: Exchange, reply: Reply) -> None:
+        """Write a reply, if the client takes what was written before; else once it does."""
+        if self.flow.write_paused:
+            self._unsent = (exchange, reply)
+            return
+        if self.transport.is_closing():
+            return
+        more = self.server_state.default_headers
+        self.transport.write(reply.written(exchange.request_id, more, last=not exchange.keep_alive))
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def on_response_complete(self) -> None:
+        # As uvicorn's, but for the timer that it sets and cancels with each request.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._is_whole:
+            self._patience.wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        else:
+            self._patience.wait(self._limits.head_seconds, self._too_slow)
 
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, say that it is the last, and close."""

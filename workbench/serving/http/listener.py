@@ -12,10 +12,10 @@ from types import FrameType
 from typing import Any, Self, cast
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from workbench.errors import ServingError
 from workbench.serving.http.accepting import Acceptor, Shares
+from workbench.serving.http.app import App
 from workbench.serving.http.connection import Connection
 from workbench.serving.settings import Limits, Tls
 
@@ -45,9 +45,10 @@ class Place:
 
 class _Listener(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, place: Place, limits: Limits, answering: Callable[[], None]
+        self, config: uvicorn.Config, app: App, place: Place, limits: Limits, answering: Callable[[], None]
     ) -> None:
         super().__init__(config)
+        self._scoring = app.scoring
         self._place, self._limits, self._answering = place, limits, answering
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,6 +64,7 @@ class _Listener(uvicorn.Server):
 
         def connect(ended: Callable[[], None]) -> Connection:
             return Connection(
+                self._scoring,
                 self._limits,
                 most,
                 ended,
@@ -93,7 +95,7 @@ class _Listener(uvicorn.Server):
 
 
 def listen(
-    app: ASGIApp,
+    app: App,
     place: Place,
     answering: Callable[[], None],
     *,
@@ -118,7 +120,7 @@ def listen(
         timeout_graceful_shutdown=limits.grace_seconds,
         **cast(dict[str, Any], certificate),
     )
-    _Listener(config, place, limits, answering).run(sockets=[place.listening])
+    _Listener(config, app, place, limits, answering).run(sockets=[place.listening])
 
 
 def _connections(wanted: int) -> int:

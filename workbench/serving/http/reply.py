@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
-from starlette.types import Send
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from workbench.errors import ServingError
 from workbench.serving.protocol.schema import Refused
@@ -58,10 +60,19 @@ class Reply:
             headers.append((b"www-authenticate", b"Bearer"))
         return headers
 
-    async def send(self, send: Send, request_id: str) -> None:
-        headers = [*self.headers, (b"x-request-id", request_id.encode("ascii"))]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+    def response(self) -> Response:
+        """As Starlette sends it."""
+        response = Response(self.body, self.status)
+        response.raw_headers = self.headers
+        return response
+
+    def written(self, request_id: str, more: Iterable[tuple[bytes, bytes]], *, last: bool) -> bytes:
+        """All of it as HTTP 1.1 has it, with ``more`` headers; ``last``: the connection closes behind it."""
+        headers = [*more, *self.headers, (b"x-request-id", request_id.encode("ascii"))]
+        if last:
+            headers.append((b"connection", b"close"))
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return b"%b%b\r\n%b" % (STATUS_LINE[self.status], lines, self.body)
 
 
 def failure(error: Exception, request_id: str, path: str) -> Reply:

@@ -1,8 +1,9 @@
-"""What each route does: decode, ask, encode."""
+"""What each route does: decode, ask, encode. Requests for scores do not come here: see :mod:`.exchange`."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -11,34 +12,29 @@ from starlette.routing import Route
 from starlette.types import Receive
 
 from workbench import __version__
-from workbench.serving.answering.call import Answer
-from workbench.serving.http.head import Head, read_body
+from workbench.serving.http.entrance import Body, Entrance
 from workbench.serving.http.oip_routes import OipRoutes
+from workbench.serving.http.questions import SCORING, only_json
 from workbench.serving.http.reply import Reply, failure
 from workbench.serving.http.service import Service
-from workbench.serving.protocol import mlflow
-from workbench.serving.protocol.content import ARROW, JSON, media_type
 from workbench.serving.protocol.refused import Refused
-from workbench.tracking.models import scores_of
 
 __all__ = ["Routes"]
 
-# Decoding or encoding more than this in the loop would keep everybody else waiting.
-_LARGE = 128 * 2**10
-_MANY = 1_000
 _Handler = Callable[[Request, bytes], Awaitable[Reply]]
 
 
 class Routes:
     """The handlers around a service."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, entrance: Entrance) -> None:
+        self._service, self._entrance = service, entrance
         self._oip = OipRoutes(service)
 
     def listed(self) -> list[Route]:
-        """All but scoring by MLflow's protocol, which the application calls directly."""
+        """All of them; those that ask for scores are there for other methods' 405."""
         found = [
+            *(Route(path, _answered_before, methods=["POST"]) for path in SCORING),
             self._post("/truth", self._truth),
             self._post("/feedback", self._feedback),
             self._get("/ping", self._ping),
@@ -49,33 +45,13 @@ class Routes:
             self._get("/v2", self._oip.server),
             self._get("/v2/health/live", self._oip.live),
             self._get("/v2/health/ready", self._oip.ready),
-            # Here for its 405 only: a POST never gets here.
-            self._post("/invocations", self._truth),
         ]
         for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
             found += [
                 self._get(path, self._oip.model),
                 self._get(f"{path}/ready", self._oip.model_ready),
-                self._post(f"{path}/infer", self._oip.infer),
             ]
         return found
-
-    async def invocations(self, head: Head, receive: Receive, arrived: float, request_id: str) -> Reply:
-        """Score by MLflow's protocol, or an Arrow stream."""
-        service = self._service
-        limits = service.settings.limits
-        body = await read_body(head, receive, limits)
-        kind = head.text(b"content-type")
-        names = service.models.now.names
-        if len(body) < _LARGE:
-            asked = mlflow.decode(body, kind, names, limits.rows)
-        else:
-            asked = await service.beside(lambda: mlflow.decode(body, kind, names, limits.rows))
-        answer = await service.desk.ask(asked, arrived, request_id)
-        wanted = head.text(b"accept")
-        if (kind.startswith(ARROW) and not wanted.startswith("application/json")) or wanted.startswith(ARROW):
-            return Reply(200, await asyncio.to_thread(_as_arrow, answer), ARROW.encode("ascii"))
-        return Reply(200, await _as_json(answer))
 
     async def _truth(self, request: Request, body: bytes) -> Reply:
         return Reply.json({"rows": await self._service.record("truth", body, request.state.request_id)})
@@ -122,41 +98,41 @@ class Routes:
         async def endpoint(request: Request) -> Response:
             state = request.state
             try:
-                body = b""
                 if reads:
-                    _only_json(state.head)
-                    body = await read_body(state.head, request.receive, self._service.settings.limits)
-                reply = await handler(request, body)
+                    only_json(state.head)
+                    with contextlib.closing(self._entrance.body(state.head)) as body:
+                        reply = await handler(request, await _read(body, request.receive))
+                else:
+                    reply = await handler(request, b"")
             except Exception as error:
                 reply = failure(error, state.request_id, request.url.path)
             self._service.replied(reply.status, state.arrived)
-            response = Response(reply.body, reply.status)
-            response.raw_headers = reply.headers
-            return response
+            return reply.response()
 
         return endpoint
 
 
-def _only_json(head: Head) -> None:
-    if media_type(head.text(b"content-type")) != JSON:
-        raise Refused(415, "send JSON in UTF-8 with the header Content-Type: application/json")
+async def _answered_before(_: Request) -> Response:
+    raise AssertionError("requests for scores are answered by their connection")
 
 
-async def _as_json(answer: Answer) -> bytes:
-    told = (answer.outputs, answer.prediction_ids, answer.version, answer.notes)
-    if len(answer.prediction_ids) < _MANY:
-        return mlflow.encode(*told)
-    return await asyncio.to_thread(mlflow.encode, *told)
+async def _read(body: Body, receive: Receive) -> bytes:
+    """The whole body.
 
-
-def _as_arrow(answer: Answer) -> bytes:
-    from workbench.serving.protocol import arrow
-
-    return arrow.encode(
-        answer.outputs,
-        answer.prediction_ids,
-        answer.version,
-        score=scores_of(answer.outputs),
-        classes=answer.classes,
-        notes=answer.notes,
-    )
+    Raises
+    ------
+    Refused
+        It is too large (413), too much beside others (429), too slow (408), or its sender went away (400).
+    """
+    try:
+        async with asyncio.timeout(body.seconds):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused(400, "the client went away")
+                body.add(message.get("body", b""))
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise Refused(408, f"the body did not arrive within {body.seconds:g} s") from None
+    return body.whole()

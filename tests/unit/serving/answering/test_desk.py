@@ -17,7 +17,7 @@ from tests.unit.serving.tiny import NOW, rows
 from workbench.errors import ServingError
 from workbench.registry.compile import Path as AnswerPath
 from workbench.registry.compile import choose
-from workbench.serving.answering.call import Answer
+from workbench.serving.answering.call import Answer, Call
 from workbench.serving.answering.commit import Committer
 from workbench.serving.answering.desk import Desk
 from workbench.serving.answering.predict import Predictor
@@ -94,9 +94,11 @@ class Bench:
         await asyncio.to_thread(desk.stop, 5.0)
         return answers  # type: ignore[return-value]
 
-    async def _one(self, desk: Desk, body: bytes, request_id: str) -> Answer:
+    async def _one(self, desk: Desk, body: bytes, request_id: str) -> Answer | Exception:
         asked = mlflow.decode(body, "application/json", NAMES, 1000)
-        return await desk.ask(asked, time.perf_counter(), request_id)
+        answered: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
+        desk.take(Call(asked, time.perf_counter(), request_id, answered.set_result))
+        return await answered
 
 
 @pytest.fixture(params=["plain", "compiled"])

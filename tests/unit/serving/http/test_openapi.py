@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from workbench.serving.http.entrance import Entrance
 from workbench.serving.http.openapi import document
 from workbench.serving.http.routes import Routes
 from workbench.serving.http.service import Service
@@ -52,7 +53,7 @@ def valid(name: str, content: object) -> bool:
 
 
 def test_every_route_is_in_it_and_nothing_else() -> None:
-    listed = Routes(cast(Service, None)).listed()
+    listed = Routes(cast(Service, None), cast(Entrance, None)).listed()
     served = {(route.path, method.lower()) for route in listed for method in route.methods or ()}
     told = {(path, method) for path, method, _ in operations(DOCUMENT)}
     assert told == {(path, method) for path, method in served if method != "head"}
