@@ -64,7 +64,8 @@ def bin_numbers(values: Floats, edges: Floats, centre: float) -> Binned:
     found = np.array([0.0, 0.0, np.inf, -np.inf, 0.0, 0.0])
     loop = _compiled() if len(values) >= _WORTH_COMPILING and len(edges) else None
     with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers near 1e308
-        (loop or _by_numpy)(np.ascontiguousarray(values), edges, centre, points, between, sums, found)
+        given = np.ascontiguousarray(values), np.ascontiguousarray(edges)
+        (loop or _by_numpy)(*given, centre, points, between, sums, found)
         missing, infinite = int(found[MISSING]), int(found[INFINITE])
         there = len(values) - missing - infinite
         if not there:

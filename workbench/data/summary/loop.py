@@ -16,6 +16,9 @@ __all__ = ["count"]
 
 _Floats = NDArray[np.float64]
 _Counts = NDArray[np.int64]
+# Values that are searched for together, so that the processor need not wait for one of them.
+_BLOCK = 64
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 # Arrow's memory may not be written to, and this type takes both: one signature, compiled once.
@@ -46,29 +49,35 @@ def count(
     """Add ``values`` to ``points``, ``between`` and ``sums``; ``found`` takes what is told beside."""
     missing = infinite = 0
     smallest, largest, total, squares = np.inf, -np.inf, 0.0, 0.0
-    for value in values:
-        if np.isnan(value):
-            missing += 1
-            continue
-        if np.isinf(value):
-            infinite += 1
-            continue
-        smallest, largest = min(smallest, value), max(largest, value)
-        moved = value - centre
-        total += moved
-        squares += moved * moved
-        # How many edges lie below the value: a search that halves without a branch to be guessed.
-        place, left = 0, len(edges)
+    places = np.zeros(_BLOCK, np.int64)
+    for begin in range(0, len(values), _BLOCK):
+        block = values[begin : begin + _BLOCK]
+        # How many edges lie below each value: searches that halve without a branch to be guessed.
+        places[:] = 0
+        left = len(edges)
         while left > 1:
             half = left >> 1
-            place += half * (edges[place + half - 1] < value)
+            for at in range(len(block)):
+                places[at] += half * (edges[places[at] + half - 1] < block[at])
             left -= half
-        place += edges[place] < value
-        if place < len(edges) and edges[place] == value:
-            points[place] += 1
-        else:
-            between[place] += 1
-            sums[place] += value - edges[max(place - 1, 0)]
+        for at in range(len(block)):
+            value = block[at]
+            if np.isnan(value):
+                missing += 1
+                continue
+            if np.isinf(value):
+                infinite += 1
+                continue
+            smallest, largest = min(smallest, value), max(largest, value)
+            moved = value - centre
+            total += moved
+            squares += moved * moved
+            place = places[at] + (edges[places[at]] < value)
+            if place < len(edges) and edges[place] == value:
+                points[place] += 1
+            else:
+                between[place] += 1
+                sums[place] += value - edges[max(place - 1, 0)]
     found[0] = missing
     found[1] = infinite
     found[2] = smallest
