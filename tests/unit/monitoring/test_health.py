@@ -56,6 +56,7 @@ def failure(number: int, error: str, **changed: Any) -> Batch:
     return batch(number, features={}, classes=(), outputs=np.full(2, np.nan), error=error, **changed)
 
 
+@pytest.mark.practice("L7")
 def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
     writer = SqliteWriter(tmp_path, "test")
     slow = np.array([1.0, 9.0], "float32")
