@@ -20,6 +20,7 @@ __all__ = [
     "Code",
     "Facts",
     "Hash",
+    "Image",
     "Link",
     "Page",
     "Picture",
@@ -102,13 +103,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A drawing as PNG, for both palettes, and what is to be seen on it in words."""
+
+    png: bytes
+    alt: str
+
+
+@dataclass(frozen=True)
 class Code:
     """Text that is typed, such as commands."""
 
     text: str
 
 
-Block: TypeAlias = Text | Bullets | Facts | Table | Picture | Code
+Block: TypeAlias = Text | Bullets | Facts | Table | Picture | Image | Code
 
 
 @dataclass(frozen=True)

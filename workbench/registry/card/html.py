@@ -21,7 +21,7 @@ def _template(name: str) -> Template:
     from workbench.tracking.page import environment
 
     jinja = environment(Path(__file__).parent / "templates")
-    jinja.filters.update(kind=_kind, anchor=_anchor, picture=_picture)
+    jinja.filters.update(kind=_kind, anchor=_anchor, picture=_picture, png=_png)
     return jinja.get_template(name)
 
 
@@ -44,6 +44,10 @@ def _kind(block: Block | object) -> str:
 
 def _anchor(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _png(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _picture(svg: str) -> str:

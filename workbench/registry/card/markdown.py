@@ -12,6 +12,7 @@ from workbench.registry.card.document import (
     Code,
     Facts,
     Hash,
+    Image,
     Link,
     Page,
     Picture,
@@ -54,8 +55,8 @@ def _block(block: Block) -> list[str]:
     if isinstance(block, Code):
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
         return [fence, block.text, fence]
-    if isinstance(block, Picture):
-        return [f"*Picture in the HTML card: {_text(block.alt)}*"]
+    if isinstance(block, Picture | Image):
+        return [f"*Picture in the HTML page: {_text(block.alt)}*"]
     return _table(block)
 
 

@@ -1,0 +1,168 @@
+"""Drift: feature by window, one feature's bars, one feature's trend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.patches import Patch
+
+from workbench.monitoring.figures.chart import (
+    BARS,
+    DRIFTED,
+    INK,
+    LINE,
+    QUIET,
+    STABLE,
+    UNKNOWN,
+    Chart,
+    chart,
+    legend,
+    nothing,
+    plain,
+    titled,
+    window_axis,
+)
+from workbench.monitoring.figures.seen import Finding, champion
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from workbench.monitoring.drift import DriftResult
+    from workbench.monitoring.trend import FeatureTrend
+
+__all__ = ["distribution", "drift_heatmap", "trend"]
+
+# Where some are left out, so many are shown even if fewer drifted.
+_FEWEST = 10
+# Among more cells than this nobody reads a number.
+_MOST_LABELS = 500
+_VERDICTS = {"stable": 0, "drifted": 1, "inconclusive": 2}
+_TEXT_COLOURS = {0: INK, 1: "white", 2: INK}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    verdict: str = "inconclusive"
+    score: float = math.nan
+    method: str = ""
+
+
+def drift_heatmap(findings: Sequence[Finding], *, most: int = 40) -> Chart:
+    """Features by window: which drifted, with the score that says so; most often drifted on top.
+
+    Parameters
+    ----------
+    most : int
+        Of more features at most so many are drawn, those that ever drifted, and the chart says so.
+    """
+    windows = [_cells(found.drift if (found := champion(item)) else None) for item in findings]
+    names = list(dict.fromkeys(name for window in windows for name in window))
+    count = {
+        name: sum(window.get(name, _Cell()).verdict == "drifted" for window in windows) for name in names
+    }
+    names.sort(key=lambda name: -count[name])
+    shown = names if len(names) <= most else names[: min(most, max(sum(map(bool, count.values())), _FEWEST))]
+    drawn = chart(min(2.4 + 1.1 * len(findings), 10), 1.4 + 0.32 * max(len(shown), 1))
+    ax = drawn.subplots()
+    if not names:
+        return nothing(drawn, ax)
+    cells = [[window.get(name, _Cell()) for window in windows] for name in shown]
+    codes = np.array([[_VERDICTS[cell.verdict] for cell in row] for row in cells])
+    colours = ListedColormap([STABLE, DRIFTED, UNKNOWN])
+    ax.imshow(codes, cmap=colours, norm=BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3), aspect="auto")
+    if codes.size <= _MOST_LABELS:
+        _scores(ax, cells)
+    titled(ax, "Which features drifted, by window")
+    if len(shown) < len(names):
+        rest = count[names[len(shown)]]
+        others = f"drifted in {rest} window{'s' if rest > 1 else ''} at most" if rest else "never drifted"
+        ax.set_xlabel(f"{len(shown)} of {len(names)} features; the others {others}", fontsize=9, color=QUIET)
+    window_axis(ax, [item.name for item in findings])
+    ax.set_xlim(-0.5, len(findings) - 0.5)
+    ax.set_yticks(range(len(shown)), [plain(name) for name in shown], fontsize=8)
+    ax.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
+    ax.set_xticks(np.arange(len(findings) - 1) + 0.5, minor=True)
+    ax.grid(which="minor", color="white", linewidth=1.5 if codes.size <= _MOST_LABELS else 0.6)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0, which="both")
+    for label in ax.get_xticklabels():
+        label.set_horizontalalignment("left" if label.get_rotation() else "center")
+    ax.spines[:].set_visible(False)
+    legend(drawn, [Patch(color=colours(code), label=word) for word, code in _VERDICTS.items()])
+    return drawn
+
+
+def distribution(drift: DriftResult, feature: str, *, window: str = "this window") -> Chart:
+    """One feature's values, the reference beside the window.
+
+    Raises
+    ------
+    UnknownName
+        There is no such feature.
+    """
+    bars = drift.distribution(feature)
+    drawn = chart(6.2, 1.5 + 0.3 * max(len(bars.labels), 3))
+    ax = drawn.subplots()
+    if not bars.labels:
+        return nothing(drawn, ax, "the reference has no values to compare with")
+    places = np.arange(len(bars.labels))
+    for offset, values, colour, label in (
+        (-0.19, bars.reference, BARS, "reference"),
+        (0.19, bars.window, LINE, plain(window)),
+    ):
+        ax.barh(places + offset, [100 * share for share in values], 0.38, color=colour, label=label)
+    ax.set_yticks(places, [plain(label) for label in bars.labels], fontsize=9)
+    ax.invert_yaxis()
+    ax.tick_params(length=0)
+    ax.set_xlabel("share of values, %", fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
+    titled(ax, plain(feature))
+    legend(drawn)
+    return drawn
+
+
+def trend(found: FeatureTrend) -> Chart:
+    """How far a figure of a feature has come on its way to its line, and where that leads."""
+    drawn = chart(7.2, 3.4)
+    ax = drawn.subplots()
+    if not found.levels:
+        return nothing(drawn, ax, found.says)
+    levels = 100 * np.array(found.levels)
+    newest = len(levels) - 1
+    ahead = math.ceil(found.windows_left) if math.isfinite(found.windows_left) else 0
+    ends = np.array([0, newest + ahead])
+    ax.plot(np.arange(len(levels)), levels, "o", color=LINE, markersize=5, label=plain(found.figure))
+    line = 100 * (found.level + found.slope * (ends - newest))
+    ax.plot(ends, line, color=QUIET, linewidth=1.4, linestyle="--", label="its trend")
+    side = math.copysign(100, line[-1] if found.verdict == "climbing" else levels[-1])
+    ax.axhline(side, color=DRIFTED, linewidth=1.4, label="where it counts as drift")
+    ax.axhline(0, color=BARS, linewidth=1)
+    if ahead:
+        crossing = newest + found.windows_left
+        ax.plot([crossing], [side], "o", color=DRIFTED, markersize=9, fillstyle="none", markeredgewidth=1.8)
+    window_axis(ax, [name or "–" for name in found.windows] + [f"+{at}" for at in range(1, ahead + 1)])
+    ax.set_ylabel("way to its line, %", fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
+    titled(ax, f"{plain(found.feature)}: {plain(found.figure)}, {found.verdict}")
+    legend(drawn)
+    return drawn
+
+
+def _cells(drift: DriftResult | None) -> dict[str, _Cell]:
+    if drift is None:
+        return {}
+    rows = drift.features[["feature", "verdict", "score", "method"]].itertuples(index=False, name=None)
+    return {name: _Cell(verdict, score, method) for name, verdict, score, method in rows}
+
+
+def _scores(ax: Axes, cells: list[list[_Cell]]) -> None:
+    for row, line in enumerate(cells):
+        for column, cell in enumerate(line):
+            text = f"{cell.score:.2f}" if math.isfinite(cell.score) else cell.method or "–"
+            colour = _TEXT_COLOURS[_VERDICTS[cell.verdict]]
+            ax.text(column, row, plain(text), ha="center", va="center", fontsize=8, color=colour)
