@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ServingError
@@ -76,8 +77,15 @@ def _values(log: str, rows: Sequence[FeedbackRow], clock: Clock, request_id: str
     return values
 
 
-def read(project: Project, log_name: str) -> pd.DataFrame:
-    """All feedback on the predictions of a log, in the order in which it was given.
+def read(
+    project: Project, log_name: str, start: datetime | None = None, end: datetime | None = None
+) -> pd.DataFrame:
+    """The feedback on the predictions of a log, in the order in which it was given.
+
+    Parameters
+    ----------
+    start, end : datetime, optional
+        Only what was given in ``[start, end)``, whenever the prediction was made; aware times.
 
     Returns
     -------
@@ -89,6 +97,10 @@ def read(project: Project, log_name: str) -> pd.DataFrame:
     from sqlalchemy import select
 
     query = select(*(table.c[name] for name in _COLUMNS)).where(table.c.log == log_name)
+    if start is not None:
+        query = query.where(table.c.given_at >= start)
+    if end is not None:
+        query = query.where(table.c.given_at < end)
     database = open_database(project)
     try:
         with database.read() as connection:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from workbench.errors import ServingError
 from workbench.project import Project
-from workbench.registry.cases import INPUT
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.protocol.truth import TruthRow
 from workbench.serving.truth import store as truth_store
-from workbench.serving.truth.business import BusinessKey, match
+from workbench.serving.truth.absent import absent
+from workbench.serving.truth.business import BusinessKey
 from workbench.serving.truth.recording import insert, values_of
 from workbench.store.clock import Clock
 from workbench.store.database import open_database
@@ -83,7 +82,9 @@ def import_rows(
     finally:
         database.close()
     try:
-        unknown, log_error = _unknown(log, key, values), ""
+        ids = [row["prediction_id"] for row in values if row["business_key"] is None]
+        keys = [row["business_key"] for row in values if row["business_key"] is not None]
+        unknown, log_error = absent(log, key, ids, keys), ""
     except ServingError as error:
         unknown, log_error = None, error.message
     return Imported(kept, len(values) - kept, unknown, log_error)
@@ -107,22 +108,3 @@ def _fresh(
         told[name][row[name]] = says
         fresh.append(row)
     return fresh
-
-
-def _unknown(log: PredictionLog, key: BusinessKey, values: Sequence[dict[str, Any]]) -> int:
-    texts = [row["business_key"] for row in values if row["business_key"] is not None]
-    wanted = ["prediction_id", *(f"{INPUT}{name}" for name in key.columns if texts)]
-    if not _is_there(log):
-        return len(values)
-    logged = log.read(columns=wanted)
-    ids = set(logged["prediction_id"].tolist())
-    unknown = sum(row["prediction_id"] not in ids for row in values if row["business_key"] is None)
-    if texts:
-        known, given = match(logged, key.columns_of(texts))
-        numbers = set(known.tolist()) - {-1}
-        unknown += sum(number not in numbers for number in given.tolist())
-    return unknown
-
-
-def _is_there(log: PredictionLog) -> bool:
-    return bool(log.database) or Path(log.folder).is_dir()

@@ -173,7 +173,7 @@ def _unindexed(log: str) -> ColumnElement[bool]:
 def _by_id(
     connection: Connection, where: Sequence[ColumnElement[bool]], ids: NDArray[Any]
 ) -> Iterator[_Rows]:
-    wanted = sorted(set(ids.tolist()))
+    wanted = sorted({name for name in ids.tolist() if isinstance(name, str)})
     for at in range(0, len(wanted), _IDS_A_QUERY):
         part = wanted[at : at + _IDS_A_QUERY]
         yield from _read(connection, _TABLE.prediction_id, [*where, _TABLE.prediction_id.in_(part)])
