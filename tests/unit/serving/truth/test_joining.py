@@ -1,4 +1,4 @@
-"""Labels of many predictions: however they are read, the newest of each is found; and those of no prediction."""
+"""However labels are read, the newest of each prediction is found; those of no prediction are counted."""
 
 from __future__ import annotations
 
