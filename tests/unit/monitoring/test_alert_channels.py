@@ -104,6 +104,20 @@ def test_who_fails_for_a_while_is_tried_again_later_with_the_same_key(
     assert kept(monitor) == [(3, True, False)]
 
 
+def test_what_is_told_of_an_alert_keeps_its_order(
+    monitor: Monitor, posted: Posted, clock: SimulatedClock
+) -> None:
+    posted.statuses = [503, 200]
+    config = by_webhook(posted.url)
+    monitor.sees("!")
+    deliver(monitor.database, config, clock)
+    monitor.sees("!.")
+    assert deliver(monitor.database, config, clock) == Delivery(0, ())
+    clock.time += timedelta(days=1)
+    assert deliver(monitor.database, config, clock).sent == 2
+    assert [body["event"] for body in posted.bodies] == ["raised", "raised", "cleared"]
+
+
 @pytest.mark.parametrize(("status", "attempts"), [(404, 3), (302, 3), (429, 12), (500, 12)])
 def test_nothing_is_tried_for_ever(
     monitor: Monitor, posted: Posted, clock: SimulatedClock, status: int, attempts: int

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.repeats import repeats
 from tests.unit.monitoring.alerting import Monitor, day, make, rule, windows
+from workbench.config import AlertConfig
 from workbench.monitoring.alerts import WindowSignals
+from workbench.monitoring.alerts.episodes import Episode, Recorded, reconcile
+from workbench.monitoring.alerts.rules import judge, streams
 from workbench.monitoring.signal import Signal
 from workbench.store import backlog
 
@@ -222,3 +227,37 @@ def test_an_alert_is_one_item_of_the_backlog_that_tells_what_became_of_it(monito
     monitor.sees("!!")
     assert [item.status for item in monitor.items] == ["open"]
     assert monitor.told == []
+
+
+def test_whatever_labels_do_each_evaluation_settles_it() -> None:
+    random = Random(0)
+    for _ in range(repeats(3000)):
+        rule_now = rule(windows=(n := random.randint(1, 4)), violations=random.randint(1, n))
+        letters, recorded = "", dict[int, Episode]()
+        for _ in range(random.randint(1, 8)):
+            # A new window, and perhaps an old one is judged anew.
+            letters += random.choice("!!..?-")
+            at = random.randrange(len(letters))
+            letters = letters[:at] + random.choice([letters[at], letters[at], *"!.?-"]) + letters[at + 1 :]
+            _settle(rule_now, letters, recorded)
+
+
+def _settle(rule_now: AlertConfig, letters: str, recorded: dict[int, Episode]) -> None:
+    """Evaluate twice: the second time there is nothing to do."""
+    for stream in streams([rule_now], windows(letters)):
+        for again in (False, True):
+            steps = reconcile(stream, [Recorded(number, each) for number, each in recorded.items()])
+            assert not (again and steps), (letters, steps)
+            for step in steps:
+                recorded[len(recorded) if step.id is None else step.id] = step.episode
+        starts = [each.first_start for each in recorded.values()]
+        assert len(starts) == len(set(starts)), letters
+        if conclusive := judge(stream):
+            last = conclusive[-1]
+            # Of one whose windows tell nothing any more, nothing is known.
+            still_open = [
+                each for each in recorded.values() if not each.cleared and each.first_start < last.look.end
+            ]
+            covered = any(last.look.end <= each.last_end for each in recorded.values())
+            assert len(still_open) <= last.violated, letters
+            assert covered or not last.violated, letters

@@ -60,7 +60,7 @@ def _post(webhook: WebhookConfig, message: Mapping[str, Any], key: str) -> None:
         import httpx
     except ImportError:
         raise Undelivered("httpx is not installed: pip install 'mlops-workbench[serve]'") from None
-    url = secrets.resolve(webhook.url) if secrets.is_reference(webhook.url) else webhook.url
+    url = secrets.resolve(webhook.url) if webhook.url.startswith(secrets.PREFIX) else webhook.url
     body = dict(message) if webhook.kind == "json" else {"text": _chat(message)}
     headers = {"Idempotency-Key": key}
     try:

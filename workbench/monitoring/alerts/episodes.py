@@ -9,6 +9,7 @@ how often that is done; and where labels came late, or corrected earlier ones, w
 - An open episode that never was, as is known now, is cleared as ``corrected``. If that is corrected in its
   turn, it is opened again.
 - What was cleared otherwise stays as it was recorded; violations after it are a new episode.
+- A rule that was changed is a rule for earlier windows, too: what they showed is judged by it anew.
 - Nothing is cleared because nothing is known: inconclusive windows, and those that are not handed in.
 """
 
@@ -194,7 +195,9 @@ def _episode(stream: Stream, run: _Run, retired: bool, before: Episode | None = 
     first, start = (
         (before.first_window, before.first_start) if before else (run.first.window, run.first.start)
     )
-    evidence = _evidence(stream, run.violated[0].since, until, before)
+    # A run may begin in an episode that is over, and go on in this one.
+    own = next(each for each in run.violated if before is None or each.look.end > before.first_start)
+    evidence = _evidence(stream, own.since, until, before)
     return Episode(storable(first, 40), start, storable(run.last.window, 40), run.last.end, cleared, evidence)
 
 

@@ -76,11 +76,9 @@ def evaluate(
         The versions in use: alerts of others are cleared as ``retired``.
     """
     records.hold(connection, log)
-    models = {found.model for found in findings}
     stored: dict[str, list[Alert]] = {}
     for alert in records.read(connection, log):
-        if alert.model in models:
-            stored.setdefault(alert.key, []).append(alert)
+        stored.setdefault(alert.key, []).append(alert)
     happened: list[tuple[Step, Alert]] = []
     seen = list(streams(rules, findings))
     for stream in [*seen, *_unseen_of(stored, seen, rules, log)]:
@@ -92,7 +90,7 @@ def evaluate(
             happened.append((step, alert))
             if step.told:
                 _tell(connection, project, stream.rule, step, alert, now)
-    return _sum_up(connection, rules, seen, happened, log, models)
+    return _sum_up(connection, rules, seen, happened, log)
 
 
 def _unseen_of(
@@ -152,7 +150,6 @@ def _sum_up(
     seen: Sequence[Stream],
     happened: Sequence[tuple[Step, Alert]],
     log: str,
-    models: Collection[str],
 ) -> Evaluation:
     by_event = {
         event: tuple(alert for step, alert in happened if step.event == event)
@@ -162,7 +159,7 @@ def _sum_up(
     decided = {stream.rule.name for stream in seen if any(look.violates is not None for look in stream.looks)}
     return Evaluation(
         **by_event,
-        open=tuple(each for each in records.read(connection, log, only_open=True) if each.model in models),
+        open=tuple(records.read(connection, log, only_open=True)),
         unseen=tuple(rule.name for rule in rules if rule.name not in covered),
         undecided=tuple(rule.name for rule in rules if rule.name in covered - decided),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.config import MonitoringConfig
@@ -39,12 +39,15 @@ class Failure:
     ----------
     next_try : datetime or None
         None when it was given up.
+    refused : bool
+        The other side was reached and does not want it as it is.
     """
 
     channel: str
     title: str
     why: str
     next_try: datetime | None
+    refused: bool = False
 
     def __str__(self) -> str:
         then = "given up" if self.next_try is None else f"next try from {self.next_try:%Y-%m-%d %H:%M} on"
@@ -89,36 +92,56 @@ def put(
 def deliver(database: Database, config: MonitoringConfig, clock: Clock) -> Delivery:
     """Send what is due, the oldest first; a channel that cannot be reached is not tried again this time.
 
-    Raises nothing for a channel that fails: what failed is in the result, and tried again later.
+    What is told of an alert waits for what was to be told of it before. Raises nothing for a channel that
+    fails: what failed is in the result, and tried again later.
     """
     sent, failed = 0, []
     away: dict[str, str] = {}
-    for row in _due(database, clock.now()):
-        if row.channel in away:
+    behind: set[tuple[int, str]] = set()
+    for row in _pending(database):
+        about = (row.alert, row.channel)
+        if about in behind or not _is_due(row, clock.now()):
+            behind.add(about)
+        elif row.channel in away:
+            behind.add(about)
             failed.append(Failure(row.channel, row.message["title"], away[row.channel], row.next_try))
-            continue
-        claimed = _claim(database, row, clock.now())
-        if claimed is None:
-            continue
-        try:
-            send(config, row.channel, row.message, _key(row))
-        except Undelivered as error:
-            next_try = None if row.attempts + 1 >= (_TRIES_REFUSED if error.refused else _TRIES) else claimed
-            _set(database, row.id, next_try=next_try, last_error=str(error))
-            failed.append(Failure(row.channel, row.message["title"], str(error), next_try))
-            if not error.refused:
-                away[row.channel] = str(error)
-        else:
-            _set(database, row.id, next_try=None, sent_at=clock.now(), last_error="")
+        elif (claimed := _claim(database, row, clock.now())) is None:
+            behind.add(about)
+        elif (failure := _send(database, config, row, claimed, clock)) is None:
             sent += 1
+        else:
+            failed.append(failure)
+            if failure.next_try is not None:
+                behind.add(about)
+            if not failure.refused:
+                away[row.channel] = failure.why
     return Delivery(sent, tuple(failed))
 
 
-def _due(database: Database, now: datetime) -> list[Row[Any]]:
-    # Later than any try is set for: the clock was set back since.
-    due = or_(_TABLE.c.next_try <= now, _TABLE.c.next_try > now + _LONGEST)
+def _send(
+    database: Database, config: MonitoringConfig, row: Row[Any], claimed: datetime, clock: Clock
+) -> Failure | None:
+    """Send a message that was claimed, and note what came of it."""
+    try:
+        send(config, row.channel, row.message, _key(row))
+    except Undelivered as error:
+        tries = _TRIES_REFUSED if error.refused else _TRIES
+        next_try = None if row.attempts + 1 >= tries else claimed
+        _set(database, row.id, next_try=next_try, last_error=str(error))
+        return Failure(row.channel, row.message["title"], str(error), next_try, error.refused)
+    _set(database, row.id, next_try=None, sent_at=clock.now(), last_error="")
+    return None
+
+
+def _pending(database: Database) -> list[Row[Any]]:
+    query = select(_TABLE).where(_TABLE.c.next_try.is_not(None)).order_by(_TABLE.c.id)
     with database.read() as connection:
-        return list(connection.execute(select(_TABLE).where(due).order_by(_TABLE.c.id)))
+        return list(connection.execute(query))
+
+
+def _is_due(row: Row[Any], now: datetime) -> bool:
+    # Later than any try is set for: the clock was set back since.
+    return bool(row.next_try <= now or row.next_try > now + _LONGEST)
 
 
 def _claim(database: Database, row: Row[Any], now: datetime) -> datetime | None:

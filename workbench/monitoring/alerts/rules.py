@@ -81,7 +81,7 @@ def streams(rules: Sequence[AlertConfig], findings: Sequence[WindowSignals]) -> 
     for found in sorted(findings, key=lambda each: (each.start, each.end)):
         windows.setdefault((found.model, found.version), {}).setdefault((found.start, found.end), found)
     for (model, version), seen in windows.items():
-        signals = [{storable(signal.name): signal for signal in found.signals} for found in seen.values()]
+        signals = [{signal.name: signal for signal in found.signals} for found in seen.values()]
         names = list(dict.fromkeys(name for each in signals for name in each))
         for rule in rules:
             for name in filter(rule.covers, names):
@@ -89,7 +89,7 @@ def streams(rules: Sequence[AlertConfig], findings: Sequence[WindowSignals]) -> 
                     _look(rule, found, each.get(name))
                     for found, each in zip(seen.values(), signals, strict=True)
                 )
-                yield Stream(rule, model, version, name, tuple(looks))
+                yield Stream(rule, model, version, storable(name), tuple(looks))
 
 
 def judge(stream: Stream) -> list[Evaluated]:
