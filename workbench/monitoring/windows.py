@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from workbench.registry.gates.validation import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEATURE", "WindowFinding", "find", "from_frame", "to_frame"]
+__all__ = ["FEATURE", "Window", "WindowFinding", "WindowSize", "cut", "find", "from_frame", "to_frame"]
 
 FEATURE = "feature."
 CHAMPION = "champion"
@@ -153,7 +154,7 @@ def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
             "drifted": ", ".join(finding.drift.drifted),
             "prediction_drift": finding.drift.prediction or "",
         }
-        kept = {"drift": finding.drift.to_json()}
+        kept = {"drift": json.dumps(finding.drift.to_dict())}
         for performance in finding.performances or (_nobody(finding),):
             values = {name: getattr(performance, name) for name in _PERFORMANCE}
             values["metrics"] = json.dumps(plain(values["metrics"]))
@@ -179,7 +180,7 @@ def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
                 name=str(name),
                 start=first["start"].to_pydatetime(),
                 end=first["end"].to_pydatetime(),
-                drift=DriftResult.from_json(first["drift"]),
+                drift=DriftResult.from_dict(json.loads(first["drift"])),
                 performances=tuple(performances),
             )
         )
@@ -229,3 +230,75 @@ def _moment(local: pd.Timestamp, timezone: str) -> datetime:
         timezone, nonexistent="shift_forward", ambiguous=True
     ).to_pydatetime()
     return moment
+
+
+#: ``day``, ``week`` (from Monday), ``month``, or a length of time.
+WindowSize = str | timedelta
+
+_DAY = timedelta(days=1)
+# Windows of whole days are counted from a Monday, so that those of 7 days are weeks.
+_ORIGIN = date(1970, 1, 5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time, ``[start, end)``, in UTC.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"2013-08"``; what is no month is called by the local day, or hour, on which it begins.
+    """
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+def cut(first: datetime, last: datetime, size: WindowSize, timezone: str = "UTC") -> tuple[Window, ...]:
+    """The windows from the one that holds ``first`` to the one that holds ``last``; aware times.
+
+    Windows of whole days begin at local midnight (or when the clock first shows a later time, where it
+    skips midnight), so some have an hour more or less than others; shorter ones are counted in UTC.
+    """
+    if isinstance(size, timedelta) and size % _DAY:
+        return tuple(_of_hours(first, last, size, ZoneInfo(timezone)))
+    zone = ZoneInfo(timezone)
+    windows = []
+    begin = _first_day(first.astimezone(zone).date(), size)
+    while _midnight(begin, zone) <= last:
+        following = _next_day(begin, size)
+        name = f"{begin:%Y-%m}" if size == "month" else f"{begin:%Y-%m-%d}"
+        windows.append(Window(name, _midnight(begin, zone), _midnight(following, zone)))
+        begin = following
+    return tuple(windows)
+
+
+def _of_hours(first: datetime, last: datetime, size: timedelta, zone: ZoneInfo) -> Iterator[Window]:
+    start = _EPOCH + (first - _EPOCH) // size * size
+    while start <= last:
+        yield Window(f"{start.astimezone(zone):%Y-%m-%d %H:%M}", start, start + size)
+        start += size
+
+
+def _first_day(day: date, size: WindowSize) -> date:
+    if size == "month":
+        return day.replace(day=1)
+    days = _days(size)
+    return _ORIGIN + (day - _ORIGIN) // timedelta(days) * timedelta(days)
+
+
+def _next_day(day: date, size: WindowSize) -> date:
+    if size == "month":
+        return (day + timedelta(days=32)).replace(day=1)
+    return day + timedelta(_days(size))
+
+
+def _days(size: WindowSize) -> int:
+    return size // _DAY if isinstance(size, timedelta) else {"day": 1, "week": 7}[size]
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    # A midnight that the clock skips counts as before the change, which is the same moment as after it.
+    return datetime.combine(day, time(), zone).astimezone(UTC)

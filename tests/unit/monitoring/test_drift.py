@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -251,7 +252,7 @@ def test_hostile_text_is_data() -> None:
     )
     found = measure_drift(before, now)
     assert found.features["verdict"].tolist() == ["drifted", "drifted"]
-    again = DriftResult.from_json(found.to_json())
+    again = DriftResult.from_dict(found.to_dict())
     assert again.features["feature"].tolist() == ["a<b>", "{c}"]
     for text in (*found.features["note"], *found.distribution("{c}").labels):
         assert text.isprintable()
@@ -267,7 +268,7 @@ def test_a_hundred_thousand_categories_are_judged() -> None:
     assert "new since the reference: b (0.99% of rows)" in row["note"]
     assert row["vanished"] == pytest.approx(1000 / 100_999)
     assert len(found.distribution("x").labels) == 20
-    assert len(found.to_json()) < 10_000
+    assert len(json.dumps(found.to_dict())) < 10_000
 
 
 def test_a_type_that_changes_within_a_window_is_told_with_its_share() -> None:
@@ -308,7 +309,7 @@ def test_a_distribution_has_at_most_twenty_bars_and_counts_everything() -> None:
     before, now = pairs(3000, 2000, [0.5], seed=1)
     before["time"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 10**7, 3000), "s")
     now["time"] = pd.Timestamp("2026-02-01") + pd.to_timedelta(random.integers(0, 10**7, 2000), "s")
-    found = DriftResult.from_json(measure_drift(before, now).to_json())
+    found = DriftResult.from_dict(measure_drift(before, now).to_dict())
     for name in before:
         bars = found.distribution(name)
         assert 1 <= len(bars.labels) <= 20, name
@@ -353,13 +354,13 @@ def test_signals_say_what_alerts_may_look_at() -> None:
     assert "drift.missing.(score)" not in signals
     nothing = measure_drift(before, now.head(0))
     assert {signal.verdict for signal in nothing.signals()} == {"inconclusive"}
-    assert {signal.name for signal in DriftResult.from_json(nothing.to_json()).signals()} == set(signals)
+    assert {signal.name for signal in DriftResult.from_dict(nothing.to_dict()).signals()} == set(signals)
 
 
-def test_it_comes_back_from_json() -> None:
+def test_it_comes_back_from_dict() -> None:
     found = measure_drift(_frame(), _frame(seed=1, shift=1.0).drop(columns="hour"))
-    again = DriftResult.from_json(found.to_json())
+    again = DriftResult.from_dict(found.to_dict())
     pd.testing.assert_frame_equal(again.features, found.features, check_dtype=False)
     assert (again.share, again.drifted, again.rows) == (found.share, found.drifted, found.rows)
     empty = measure_drift(_frame().head(0), _frame().head(0))
-    assert np.isnan(DriftResult.from_json(empty.to_json()).share)
+    assert np.isnan(DriftResult.from_dict(empty.to_dict()).share)

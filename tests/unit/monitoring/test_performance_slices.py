@@ -109,7 +109,8 @@ def test_small_slices_of_one_class_and_missing_values_are_no_error() -> None:
 
 
 def test_a_column_of_very_many_values_is_cut_and_one_that_is_not_logged_is_said() -> None:
-    found = measured(answers(6000, carriers=3000), groups=("carrier", "tail number"))
+    frame = answers(6000, carriers=3000).assign(**{"input.tail number": np.nan})
+    found = measured(frame, groups=("carrier", "tail number"))
     assert len(found.slices) == 50
     assert {item.verdict for item in found.slices} == {"too few"}
     assert found.notes == ("tail number cannot be grouped by: not logged",)

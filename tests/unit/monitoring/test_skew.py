@@ -296,14 +296,14 @@ def test_without_rows_inputs_or_features_there_is_nothing_to_say(shop: Shop) -> 
     for given in (pd.DataFrame(), logged.iloc[:0], without("input."), without("feature.")):
         result = measure_skew(shop.project, given)
         assert (result.verdict, result.rows) == ("inconclusive", len(given))
-        assert SkewResult.from_json(result.to_json()).note == result.note
+        assert SkewResult.from_dict(result.to_dict()).note == result.note
 
 
 def test_a_result_is_told_as_json_and_back(shop: Shop) -> None:
     logged = shop.serve(rows())
     shop.change('rows["size"] * 2', 'rows["size"] * 3')
     result = measure_skew(shop.project, logged)
-    again = SkewResult.from_json(json.dumps(json.loads(result.to_json())))
+    again = SkewResult.from_dict(json.loads(json.dumps(result.to_dict())))
     pd.testing.assert_frame_equal(again.features, result.features)
     assert (again.verdict, again.share, again.note) == (result.verdict, result.share, result.note)
 

@@ -200,8 +200,8 @@ def test_a_profile_is_made_of_summaries_and_survives_its_way_through_text() -> N
     assert profile.features["origin"].shares == pytest.approx(
         {"EWR": shares["EWR"], "JFK": shares["JFK"], "(new)": 0.1}
     )
-    again = Profile.from_json(profile.to_json())
-    assert again.to_json() == profile.to_json()
+    again = Profile.from_dict(profile.to_dict())
+    assert again.to_dict() == profile.to_dict()
     result = judge_trend([again] * 5, profile, reference=profile_of("reference", reference))
     assert {item.verdict for item in result.features} == {"steady"}
 
@@ -227,8 +227,8 @@ def test_signals_tell_how_many_climb_and_the_result_survives_its_way_through_tex
     assert signals["trend.climbing"].says.startswith("f0: ")
     assert signals["trend.feature.f0"].verdict == "bad"
     assert signals["trend.feature.f1"].verdict == "ok"
-    again = TrendResult.from_json(result.to_json())
-    assert again.to_json() == result.to_json()
+    again = TrendResult.from_dict(result.to_dict())
+    assert again.to_dict() == result.to_dict()
     assert again.climbing[0].levels == result.climbing[0].levels
     few = {signal.name: signal for signal in _judge(_windows(levels[:2])).signals()}
     assert few["trend.climbing"].verdict == "inconclusive"

@@ -20,7 +20,7 @@ _ENDED = {
 
 def compose(event: Told, alert: Alert, project: str) -> dict[str, Any]:
     """A message: ``title`` (one line), ``text`` (several) and all that is known of the alert."""
-    happened = event if not (event != "cleared" and alert.cleared) else f"{event}, and over since"
+    happened = f"{event}, and over since" if alert.cleared and event != "cleared" else event
     title = f"[{project}] {alert.severity} {happened}: {alert.rule}, {alert.subject}, {alert.signal}"
     lines = [f"{alert.evidence['rule']}: {alert.first_window} to {alert.last_window} (log {alert.log})"]
     if alert.cleared:

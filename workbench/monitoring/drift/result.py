@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.data.summary import PREDICTION
 from workbench.errors import UnknownName
+from workbench.monitoring.documents import from_document, to_document
 from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.registry.gates.validation import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,26 +172,19 @@ class DriftResult:
         says += f": {', '.join(drifted)}" if drifted else ""
         return Signal("drift.share", self.share, "bad" if self.share >= share else "ok", says)
 
-    def to_json(self) -> str:
-        """All but Evidently's page, as text."""
-        table = json.loads(self.features.to_json(orient="records", double_precision=15))
-        bars = {name: asdict(item) for name, item in self.distributions.items()}
-        whole = {
+    def to_dict(self) -> dict[str, Any]:
+        """All but Evidently's page as plain JSON values; NaN is null."""
+        return {
             "rows": self.rows,
             "reference_rows": self.reference_rows,
-            "features": table,
-            "distributions": bars,
+            "features": plain(self.features.drop(columns="drifted").to_dict("records")),
+            "distributions": {name: to_document(item) for name, item in self.distributions.items()},
         }
-        return json.dumps(whole)
 
     @classmethod
-    def from_json(cls, text: str) -> DriftResult:
-        """A result from what :meth:`to_json` gave."""
-        raw = json.loads(text)
-        bars = {
-            name: Distribution(**{side: tuple(values) for side, values in item.items()})
-            for name, item in raw.get("distributions", {}).items()
-        }
+    def from_dict(cls, raw: dict[str, Any]) -> DriftResult:
+        """A result from what :meth:`to_dict` gave."""
+        bars = {name: from_document(Distribution, item) for name, item in raw["distributions"].items()}
         return cls(_table(raw["features"]), raw["rows"], raw["reference_rows"], None, bars)
 
 

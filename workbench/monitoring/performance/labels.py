@@ -4,12 +4,14 @@ Labels that come early are not like those that come late (who was delayed lands 
 labels are half in tells nothing about the version: it is ``early``, and nobody judges it. It is ``ripe`` once
 the truth of nine in ten predictions is known.
 
-Some labels never come (only a part of the cases is looked into). Then the earlier windows say what is usual:
-those that are :attr:`settled <Labels.settled>`, which is to say that after the slowest 1 % of their labels as
-much time again has passed. When a window is older than any of these took, and about as many of its labels
-are in as usual, no more is to be expected. It is ``partial``, and judged with a note: what is never
-labelled was not labelled at validation either. When it is that old and many fewer are in, labels are missing
-(``short``), which is found, and not judged. Without three settled windows nobody knows what is usual.
+Some labels never come (only a part of the cases is looked into), and some come late; what is usual is told by
+the twelve windows before, once three of them can. A window can when it is :attr:`settled <Labels.settled>`:
+after the slowest 1 % of its labels took their time, as much again has passed. When a window is older than
+any of these took, and about as many of its labels are in as theirs in the end, no more is to be expected. It
+is ``partial``, and judged with a note: what is never labelled was not labelled at validation either.
+
+When many fewer are in than there were in earlier windows (settled ones, or ripe ones at that age), labels are
+missing: the window is ``short``, which is found, and it is not judged.
 
 The delays of a young window are those of its quick labels only, which is why its own never decide.
 """
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from workbench.monitoring.performance.documents import from_document, to_document
+from workbench.monitoring.documents import from_document, to_document
 from workbench.monitoring.signal import Signal, SignalVerdict
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ LabelsState = Literal["ripe", "partial", "short", "early"]
 #: From this share on a window is ripe.
 MINIMUM_COVERAGE = 0.9
 _HOUR = np.timedelta64(1, "h")
-_SETTLED_WINDOWS = 3
-_SETTLED_LABELS = 100  # of fewer, nobody can tell how long the slowest 1 % take
+_FEWEST_WINDOWS, _LATELY = 3, 12
+_FEWEST_LABELS = 100  # of fewer, nobody can tell how long the slowest 1 % take
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,12 @@ class Labels:
     @property
     def settled(self) -> bool:
         """Whether so much time has passed that no more are to be expected, by the window's own delays."""
-        return self.labelled >= _SETTLED_LABELS and self.age_hours >= 2 * self.p99_hours
+        return self.labelled >= _FEWEST_LABELS and self.age_hours >= 2 * self.p99_hours
+
+    @property
+    def in_after_hours(self) -> float:
+        """After how long those that are known were in, at the latest; NaN when nobody can tell."""
+        return self.p99_hours if self.settled else float(np.maximum(self.p99_hours, self.age_hours))
 
     def signals(self) -> Iterator[Signal]:
         verdicts: dict[LabelsState, SignalVerdict] = {"ripe": "ok", "partial": "ok", "short": "bad"}
@@ -117,23 +124,30 @@ class UsualLabels:
     windows : int
         How many earlier windows say so.
     hours : float
-        The longest that the slowest 1 % took in any of them.
+        After how long the labels of all of them were in.
     coverage : float
-        The share of answers that was labelled in the end: the median over these windows.
+        The share of answers that was labelled by then: the median over these windows.
+    settled : bool
+        Whether no more came to them, as far as one can tell.
     """
 
     windows: int
     hours: float
     coverage: float
+    settled: bool
 
 
 def usual_labels(earlier: Sequence[Labels]) -> UsualLabels | None:
-    """What the earlier windows, measured anew by now, tell; None when too few of them are settled."""
-    settled = [labels for labels in earlier if labels.settled]
-    if len(settled) < _SETTLED_WINDOWS:
+    """What the earlier windows (oldest first, as last measured) tell; None when too few of them can."""
+    lately = [labels for labels in earlier if labels.labelled >= _FEWEST_LABELS][-_LATELY:]
+    settled = [labels for labels in lately if labels.settled]
+    ripe = [labels for labels in lately if labels.state == "ripe" and labels.in_after_hours >= 0]
+    telling = settled if len(settled) >= _FEWEST_WINDOWS else ripe
+    if len(telling) < _FEWEST_WINDOWS:
         return None
-    coverage = float(np.median([labels.coverage for labels in settled]))
-    return UsualLabels(len(settled), max(labels.p99_hours for labels in settled), coverage)
+    hours = max(labels.in_after_hours for labels in telling)
+    coverage = float(np.median([labels.coverage for labels in telling]))
+    return UsualLabels(len(telling), hours, coverage, telling is settled)
 
 
 def measure_labels(
@@ -172,15 +186,12 @@ def _state(rows: int, labelled: int, age: float, usual: UsualLabels | None) -> t
     so_far = f"the truth of {coverage:.0%} of the predictions is known so far"
     if usual is None or not age >= usual.hours:
         return "early", so_far
-    known = (
-        f"{usual.windows} earlier windows ended at {usual.coverage:.0%}, all within {usual.hours:,.0f} hours"
-    )
-    if coverage >= MINIMUM_COVERAGE * usual.coverage:
-        return (
-            "partial",
-            f"the truth of {coverage:.0%} of the predictions is known, and no more is expected: {known}",
-        )
-    return "short", f"{so_far}, and more should be: {known}"
+    known = f"{usual.windows} earlier windows had {usual.coverage:.0%} after {usual.hours:,.0f} hours"
+    if coverage < MINIMUM_COVERAGE * usual.coverage:
+        return "short", f"{so_far}, and more should be: {known}"
+    if usual.settled:
+        return "partial", f"{so_far.removesuffix(' so far')}, and no more is expected: {known}"
+    return "early", so_far
 
 
 def _quantiles(delays: Floats) -> tuple[float, float, float]:

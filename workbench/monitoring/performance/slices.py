@@ -90,7 +90,9 @@ def columns_of(answers: Answers, groups: Sequence[str]) -> dict[str, pd.Series[A
     """
     frame, columns = answers.frame, {}
     for name in groups:
-        logged = next((at for at in (f"input.{name}", f"feature.{name}", name) if at in frame), None)
+        places = (f"input.{name}", f"feature.{name}", name)
+        # A column that was asked of the log and that no row has is there, and empty.
+        logged = next((at for at in places if at in frame and frame[at].notna().any()), None)
         if logged is not None:
             columns[name] = _texts(frame[logged])
     if USER_GROUP in frame and len(set(asking := _texts(frame[USER_GROUP], nothing=_NO_GROUP)) - {_NO_GROUP}):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from workbench.monitoring.documents import from_document, to_document
 from workbench.monitoring.signal import Signal, SignalVerdict
 
 if TYPE_CHECKING:
@@ -120,20 +118,10 @@ class SkewResult:
             says = f"{item.feature}: {item.note or item.verdict}"
             yield Signal(f"skew.feature.{item.feature}", item.share, _SIGNAL[item.verdict], says)
 
-    def to_json(self) -> str:
-        features = [
-            {**asdict(item), "largest": item.largest if np.isfinite(item.largest) else None}
-            for item in self.judgements
-        ]
-        whole = {"rows": self.rows, "unbuilt": self.unbuilt, "note": self.note, "features": features}
-        return json.dumps(whole)
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values; NaN is null."""
+        return to_document(self)
 
     @classmethod
-    def from_json(cls, text: str) -> SkewResult:
-        """A result from what :meth:`to_json` gave."""
-        raw = json.loads(text)
-        judgements = (
-            FeatureSkew(**{**item, "largest": _NAN if item["largest"] is None else item["largest"]})
-            for item in raw["features"]
-        )
-        return cls(tuple(judgements), raw["rows"], raw["unbuilt"], raw["note"])
+    def from_dict(cls, raw: dict[str, Any]) -> SkewResult:
+        return from_document(cls, raw)

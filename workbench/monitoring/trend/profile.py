@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.data.summary import CategorySummary, NumberSummary, Summary
-from workbench.registry.gates.validation import plain
+from workbench.monitoring.documents import from_document, to_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,14 +71,13 @@ class Profile:
     features: Mapping[str, FeatureProfile]
     version: int = 0
 
-    def to_json(self) -> str:
-        return json.dumps(plain(asdict(self)))
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values; NaN is null."""
+        return to_document(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Profile:
-        raw = json.loads(text)
-        features = {name: _feature(kept) for name, kept in raw["features"].items()}
-        return cls(raw["window"], raw["rows"], features, raw["version"])
+    def from_dict(cls, raw: dict[str, Any]) -> Profile:
+        return from_document(cls, raw)
 
 
 def profile_of(window: str, summary: Summary, drift: _Judged | None = None, *, version: int = 0) -> Profile:
@@ -98,11 +96,6 @@ def profile_of(window: str, summary: Summary, drift: _Judged | None = None, *, v
             method=about.get("method", ""),
         )
     return Profile(window, summary.rows, features, version)
-
-
-def _feature(raw: dict[str, Any]) -> FeatureProfile:
-    values: dict[str, Any] = {key: _NAN if value is None else value for key, value in raw.items()}
-    return FeatureProfile(**values)
 
 
 def _shares(column: CategorySummary) -> dict[str, float]:

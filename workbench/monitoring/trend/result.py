@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from workbench.monitoring.documents import from_document, to_document
 from workbench.monitoring.signal import Signal, SignalVerdict
-from workbench.registry.gates.validation import plain
 
 __all__ = ["FeatureTrend", "TrendResult", "TrendVerdict"]
 
@@ -105,18 +104,10 @@ class TrendResult:
         for item in self.features:
             yield Signal(f"trend.feature.{item.feature}", item.level, _SIGNALS[item.verdict], item.says)
 
-    def to_json(self) -> str:
-        return json.dumps(plain(asdict(self)))
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values; NaN is null."""
+        return to_document(self)
 
     @classmethod
-    def from_json(cls, text: str) -> TrendResult:
-        raw = json.loads(text)
-        features = tuple(_feature(item) for item in raw.pop("features"))
-        return cls(features=features, **raw)
-
-
-def _feature(raw: dict[str, object]) -> FeatureTrend:
-    values = {key: _NAN if value is None else value for key, value in raw.items()}
-    values["windows"] = tuple(raw["windows"])  # type: ignore[arg-type]
-    values["levels"] = tuple(_NAN if level is None else level for level in raw["levels"])  # type: ignore[attr-defined]
-    return FeatureTrend(**values)  # type: ignore[arg-type]
+    def from_dict(cls, raw: dict[str, Any]) -> TrendResult:
+        return from_document(cls, raw)
