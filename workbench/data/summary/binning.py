@@ -18,8 +18,9 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 _Loop = Callable[[Floats, Floats, float, Counts, Counts, Floats, Floats], None]
 
-# Fewer values are in their bins before numba is imported.
-_WORTH_COMPILING = 200_000
+# Fewer values, all in all, are in their bins before numba is imported.
+_WORTH_COMPILING = 5_000_000
+_seen = 0
 # What the loop gives beside counts and sums.
 MISSING, INFINITE, SMALLEST, LARGEST, SUM, SQUARES = range(6)
 
@@ -62,10 +63,10 @@ def bin_numbers(values: Floats, edges: Floats, centre: float) -> Binned:
     between = np.zeros(len(edges) + 1, np.int64)
     sums = np.zeros(len(edges) + 1)
     found = np.array([0.0, 0.0, np.inf, -np.inf, 0.0, 0.0])
-    loop = _compiled() if len(values) >= _WORTH_COMPILING and len(edges) else None
+    loop = _way(len(values)) if len(edges) else _by_numpy
     with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers near 1e308
         given = np.ascontiguousarray(values), np.ascontiguousarray(edges)
-        (loop or _by_numpy)(*given, centre, points, between, sums, found)
+        loop(*given, centre, points, between, sums, found)
         missing, infinite = int(found[MISSING]), int(found[INFINITE])
         there = len(values) - missing - infinite
         if not there:
@@ -76,6 +77,13 @@ def bin_numbers(values: Floats, edges: Floats, centre: float) -> Binned:
         smallest, largest = float(found[SMALLEST]), float(found[LARGEST])
         spread = float(np.sqrt(max(variance, 0.0))) if largest > smallest else 0.0
     return Binned(points, between, sums, missing, infinite, smallest, largest, float(centre + moved), spread)
+
+
+def _way(values: int) -> _Loop:
+    """The one place where it is chosen between them: by how much this process has counted so far."""
+    global _seen
+    _seen += values
+    return (_compiled() if _seen >= _WORTH_COMPILING else None) or _by_numpy
 
 
 @cache

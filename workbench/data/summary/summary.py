@@ -45,6 +45,8 @@ class Summary:
         DataError
             They were counted against different references.
         """
+        if not self.columns and not self.rows:
+            return other
         columns: dict[str, Column] = {}
         for name in {**self.columns, **other.columns}:
             one, another = self.columns.get(name), other.columns.get(name)
