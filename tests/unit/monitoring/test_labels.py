@@ -81,7 +81,7 @@ def test_a_window_that_never_gets_all_labels_is_judged_when_it_has_what_is_usual
     assert found.labels is not None
     assert found.labels.state == "partial"
     assert found.verdict == "held"
-    assert "no more is expected: 3 earlier windows ended at 60%" in found.why
+    assert "no more is expected: 3 earlier windows had 60% after 40 hours" in found.why
 
 
 def test_labels_that_should_be_in_and_are_not_are_found_and_not_judged() -> None:
@@ -105,7 +105,23 @@ def test_what_is_usual_is_told_by_windows_that_have_waited_long_enough() -> None
     assert usual_labels([young, few, settled(0.5), settled(0.6)]) is None
     found = usual_labels([young, settled(0.5), settled(0.6), settled(0.7, hours=90.0)])
     assert found is not None
-    assert (found.windows, found.hours, found.coverage) == (3, 90.0, 0.6)
+    assert (found.windows, found.hours, found.coverage, found.settled) == (3, 90.0, 0.6, True)
+    assert usual_labels([settled(0.5, hours=900.0), *[settled(0.6)] * 12]) == usual_labels(
+        [settled(0.6)] * 12
+    )
+
+
+def test_ripe_windows_tell_what_is_missing_and_not_that_no_more_will_come() -> None:
+    ripe = Labels(1000, 950, 1.0, 5.0, 40.0, 50.0, 0, "ripe", "")
+    assert not ripe.settled
+    usual = usual_labels([ripe] * 3)
+    assert usual is not None
+    assert (usual.hours, usual.coverage, usual.settled) == (50.0, 0.95, False)
+    now = END + timedelta(hours=60)
+    assert labels_of(answers(known=0.5), now=now, usual=usual).state == "short"
+    assert labels_of(answers(known=0.88), now=now, usual=usual).state == "early"
+    assert labels_of(answers(known=0.5), now=END + timedelta(hours=45), usual=usual).state == "early"
+    assert usual_labels([Labels(1000, 950, *[float("nan")] * 4, 0, "ripe", "")] * 3) is None
 
 
 def test_labels_that_come_later_than_they_used_to_are_said() -> None:
