@@ -66,7 +66,7 @@ def _monitor(root: str, upto: int, started: int, begun: int) -> NoReturn:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.practice("L7", "T3")
+@pytest.mark.practice("L7")
 def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) -> None:
     with webhook() as posted:
         project = make(tmp_path / "project", more=_HOOK.format(url=posted.url))

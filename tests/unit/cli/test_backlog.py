@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_one_line(tell: Tell) -> None:
         tell("export", "--webhook", "tracker")
 
 
-@pytest.mark.practice("T3")
+@pytest.mark.practice("T2")
 def test_items_are_exported_once_for_every_change(project: Project, tell: Tell) -> None:
     tell("add", "one")
     tell("add", "two")

@@ -53,7 +53,7 @@ def kept(monitor: Monitor) -> list[tuple[int, bool, bool]]:
         return [(row.attempts, row.sent_at is not None, row.next_try is not None) for row in rows]
 
 
-@pytest.mark.practice("T3")
+@pytest.mark.practice("L7")
 def test_a_webhook_is_told_once_with_the_evidence(
     monitor: Monitor, posted: Posted, clock: SimulatedClock
 ) -> None:

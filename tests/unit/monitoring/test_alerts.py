@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -181,6 +182,14 @@ def test_windows_that_are_not_handed_in_stay_as_they_are(monitor: Monitor) -> No
     assert monitor.spans == ["d0-d3"]
     monitor.sees(windows("?.", first=4))
     assert monitor.spans == ["d0-d3 recovered"]
+
+
+def test_what_others_watch_under_the_same_name_is_theirs(monitor: Monitor) -> None:
+    monitor.sees("!")
+    theirs = Monitor(monitor.database, (rule("another"),))
+    found = theirs.sees([replace(each, model="theirs") for each in windows("!")], serving=(7,))
+    assert [alert.model for alert in (*found.raised, *found.cleared)] == ["theirs"]
+    assert [alert.model for alert in monitor.sees("!").open] == ["m"]
 
 
 def test_a_long_episode_keeps_its_newest_figures(monitor: Monitor) -> None:

@@ -31,7 +31,7 @@ class Evaluation:
     raised, cleared, reopened : tuple of Alert
         What is new since the evaluation before.
     open : tuple of Alert
-        All that are open now.
+        All that are open now, of the models that the findings are about.
     unseen : tuple of str
         Rules about whose signals no window says anything, which may be what is wrong.
     undecided : tuple of str
@@ -76,12 +76,14 @@ def evaluate(
         The versions in use: alerts of others are cleared as ``retired``.
     """
     records.hold(connection, log)
+    models = {found.model for found in findings}
     stored: dict[str, list[Alert]] = {}
     for alert in records.read(connection, log):
-        stored.setdefault(alert.key, []).append(alert)
+        if alert.model in models:  # in a shared database others may have a log of this name
+            stored.setdefault(alert.key, []).append(alert)
     happened: list[tuple[Step, Alert]] = []
     seen = list(streams(rules, findings))
-    for stream in [*seen, *_unseen_of(stored, seen, rules, log)]:
+    for stream in [*seen, *_without_windows(stored, seen, rules, log)]:
         key = records.stream_key(log, stream.model, stream.version, stream.rule.name, stream.signal)
         unused = stream.rule not in rules or (serving is not None and stream.version not in serving)
         steps = reconcile(stream, [alert.recorded for alert in stored.get(key, ())], retired=unused)
@@ -90,10 +92,11 @@ def evaluate(
             happened.append((step, alert))
             if step.told:
                 _tell(connection, project, stream.rule, step, alert, now)
-    return _sum_up(connection, rules, seen, happened, log)
+    present = [each for each in records.read(connection, log, only_open=True) if each.model in models]
+    return _sum_up(rules, seen, happened, present)
 
 
-def _unseen_of(
+def _without_windows(
     stored: dict[str, list[Alert]], seen: Sequence[Stream], rules: Sequence[AlertConfig], log: str
 ) -> list[Stream]:
     """Streams of open alerts of which no window says anything: their rule or version may be gone."""
@@ -145,11 +148,10 @@ def _tell(
 
 
 def _sum_up(
-    connection: Connection,
     rules: Sequence[AlertConfig],
     seen: Sequence[Stream],
     happened: Sequence[tuple[Step, Alert]],
-    log: str,
+    present: Sequence[Alert],
 ) -> Evaluation:
     by_event = {
         event: tuple(alert for step, alert in happened if step.event == event)
@@ -159,7 +161,7 @@ def _sum_up(
     decided = {stream.rule.name for stream in seen if any(look.violates is not None for look in stream.looks)}
     return Evaluation(
         **by_event,
-        open=tuple(records.read(connection, log, only_open=True)),
+        open=tuple(present),
         unseen=tuple(rule.name for rule in rules if rule.name not in covered),
         undecided=tuple(rule.name for rule in rules if rule.name in covered - decided),
     )

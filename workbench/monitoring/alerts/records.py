@@ -96,9 +96,11 @@ def hold(connection: Connection, log: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def read(connection: Connection, log: str, *, only_open: bool = False) -> list[Alert]:
-    """The alerts of a log, in the order of their first windows."""
+def read(connection: Connection, log: str, *, model: str = "", only_open: bool = False) -> list[Alert]:
+    """The alerts of a log (and of one model), in the order of their first windows."""
     query = select(_TABLE).where(_TABLE.c.log == log)
+    if model:
+        query = query.where(_TABLE.c.model == model)
     if only_open:
         query = query.where(_TABLE.c.cleared == "")
     return [_alert(row) for row in connection.execute(query.order_by(_TABLE.c.first_start, _TABLE.c.id))]
