@@ -9,10 +9,20 @@ import os
 import platform
 import sys
 
-from tests.benchmarks import execution, html, index, lifecycle, registry, runner, serving, sweep
+from tests.benchmarks import (
+    execution,
+    html,
+    index,
+    lifecycle,
+    monitoring,
+    registry,
+    runner,
+    serving,
+    sweep,
+)
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving")
+_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring")
 _REPEATS = {
     "lifecycle": 3,
     "runner": 2,
@@ -22,12 +32,14 @@ _REPEATS = {
     "sweep": 2,
     "registry": 5,
     "serving": 3,
+    "monitoring": 3,
 }
 _MEASURES = {
     "execution": execution.MEASURES,
     "sweep": sweep.MEASURES,
     "registry": registry.MEASURES,
     "serving": serving.MEASURES,
+    "monitoring": monitoring.MEASURES,
 }
 
 
@@ -72,6 +84,8 @@ def main() -> None:
         registry.main(repeats["registry"], only)
     if "serving" in parts:
         serving.main(repeats["serving"], only, fast=chosen.quick, full=chosen.full)
+    if "monitoring" in parts:
+        monitoring.main(repeats["monitoring"], only)
 
 
 main()

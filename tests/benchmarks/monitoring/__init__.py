@@ -1,0 +1,23 @@
+"""Monitoring: ``make bench ARGS="monitoring --only drift,agreement"``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tests.benchmarks.execution.table import Table
+from tests.benchmarks.monitoring import agreement, drift, growth
+
+__all__ = ["MEASURES", "main"]
+
+MEASURES: dict[str, Callable[[int], Table]] = {
+    "agreement": agreement.measure,
+    "drift": drift.measure,
+    "wide": growth.measure_columns,
+    "rows": growth.measure_rows,
+}
+
+
+def main(repeats: int, only: Sequence[str] = ()) -> None:
+    """Print a table for each measure."""
+    for name in only or MEASURES:
+        print(MEASURES[name](repeats), flush=True)
