@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 
 from tests.pages import HOSTILE
+from tests.unit.monitoring import watched
 from workbench.monitoring.evidently_page import evidently_page, write_pages
+from workbench.monitoring.page import render
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -31,6 +34,59 @@ class Seen:
     @property
     def fetched(self) -> list[str]:
         return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A year whose features are named to do harm."""
+    names = list(HOSTILE.values())[:12]
+    html = render(
+        watched.year(features=15, rename=names),
+        watched.alerts(),
+        model=HOSTILE["handler"],
+        evaluated_at=datetime(2014, 1, 2, tzinfo=UTC),
+        beside=[("Evidently's report", "evidently.html")],
+    )
+    path = tmp_path_factory.mktemp("monitor") / "monitor.html"
+    path.write_text(html)
+    return path
+
+
+@pytest.mark.practice("M8")
+@pytest.mark.parametrize("policy", ["with its policy", "without its policy"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_monitor_is_shown_whole_and_nothing_runs(
+    browser: Browser, monitor: Path, tmp_path: Path, screenshots: Path, width: int, policy: str
+) -> None:
+    path = tmp_path / "page.html"
+    text = monitor.read_text()
+    path.write_text(text if policy == "with its policy" else text.replace("Content-Security-Policy", "x"))
+    context = browser.new_context(offline=True, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    seen = Seen(page)
+    page.goto(path.as_uri())
+    for fold in page.locator("details.folded > summary").all():
+        fold.click()
+    page.screenshot(path=screenshots / f"monitor-{width}.png", full_page=True)
+    assert page.evaluate("typeof window.__pwned") == "undefined"
+    assert (seen.fetched, seen.complaints) == ([], [])
+    assert all(page.eval_on_selector_all("img", "all => all.map(picture => picture.naturalWidth)"))
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    # Nothing is squeezed to a column of single letters.
+    tallest = page.eval_on_selector_all("td", "all => Math.max(...all.map(cell => cell.offsetHeight))")
+    assert tallest < 300
+    context.close()
+
+
+def test_on_paper_every_figure_is_there(browser: Browser, monitor: Path) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(monitor.as_uri())
+    cell = page.locator("details.folded td").last
+    assert not cell.is_visible()
+    page.emulate_media(media="print")
+    assert cell.is_visible()
+    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from workbench.monitoring.drift import DriftResult
 from workbench.monitoring.figures.chart import VERSIONS
+from workbench.monitoring.health import Health
+from workbench.monitoring.opinions import Opinions
 from workbench.monitoring.performance import Performance, ShadowDelta
+from workbench.monitoring.skew import SkewResult
 from workbench.monitoring.trend import TrendResult
 from workbench.monitoring.windows import WindowFinding
 
 __all__ = [
     "CHAMPION",
     "Finding",
-    "HealthSeen",
     "VersionSeen",
     "WindowSeen",
     "champion",
@@ -24,19 +26,6 @@ __all__ = [
 ]
 
 CHAMPION = "champion"
-
-
-class HealthSeen(Protocol):
-    """How a version was served in a window."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def failed_share(self) -> float: ...
-    @property
-    def p50_ms(self) -> float: ...
-    @property
-    def p99_ms(self) -> float: ...
 
 
 class VersionSeen(Protocol):
@@ -55,13 +44,13 @@ class VersionSeen(Protocol):
     @property
     def trend(self) -> TrendResult | None: ...
     @property
-    def health(self) -> HealthSeen | None: ...
+    def health(self) -> Health | None: ...
     @property
     def delta(self) -> ShadowDelta | None: ...
     @property
-    def opinions(self) -> Any: ...
+    def opinions(self) -> Opinions | None: ...
     @property
-    def skew(self) -> Any: ...
+    def skew(self) -> SkewResult | None: ...
 
 
 class WindowSeen(Protocol):
@@ -86,10 +75,10 @@ class _Measured:
     drift: DriftResult | None
     performance: Performance | None
     trend: TrendResult | None = None
-    health: HealthSeen | None = None
+    health: Health | None = None
     delta: ShadowDelta | None = None
-    opinions: Any = None
-    skew: Any = None
+    opinions: Opinions | None = None
+    skew: SkewResult | None = None
 
 
 def versions_of(finding: Finding) -> Sequence[VersionSeen]:

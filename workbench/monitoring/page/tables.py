@@ -1,0 +1,126 @@
+"""Every figure by window, and every feature's verdict, folded away until it is wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from workbench.monitoring.figures.seen import CHAMPION, Finding, VersionSeen, versions_of
+from workbench.monitoring.signal import Signal
+from workbench.registry.card.document import Block, Cell, Pill, Section, Table, Text, between, number, rows_of
+
+__all__ = ["table_sections"]
+
+_WINDOWS_A_TABLE = 12  # what fits on a page
+_MARKS = {"drifted": "▲ ", "stable": "", "inconclusive": "? "}
+_MOST_ROWS = 1_000
+_Line = list[tuple[Finding, VersionSeen]]
+
+
+def table_sections(findings: Sequence[Finding]) -> Iterator[Section]:
+    """By version, the champions first."""
+    lines: dict[tuple[str, int], _Line] = {}
+    for finding in findings:
+        for item in versions_of(finding):
+            lines.setdefault((item.role, item.version), []).append((finding, item))
+    ordered = sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0][0], -each[0][1]))
+    by_version = tuple(_windows(f"{role} v{version}", line) for (role, version), line in ordered)
+    if by_version:
+        yield Section("Figures by version", by_version)
+    blocks: list[Block] = []
+    for (role, version), line in ordered:
+        blocks += _features(f"{role} v{version}", line)
+    if blocks:
+        legend = "Scores by window. ▲ drifted, ? nothing can be said; without a score the structure decided."
+        yield Section("Every feature", (Text(legend), *blocks))
+    told = _told(findings)
+    if told:
+        yield Section("Newest window", (Text("Every signal that is not fine."), told))
+
+
+def _windows(who: str, line: _Line) -> Table:
+    figures = ("predictions", "labelled", "drifted", "p99 ms", "failed")
+    rows = tuple(_window(finding.name, item) for finding, item in reversed(line))
+    columns = ("window", "metric", "verdict", *figures, "why")
+    return Table(columns, rows, frozenset(figures), folded=f"{who}, by window")
+
+
+def _window(name: str, item: VersionSeen) -> tuple[Cell, ...]:
+    found, drift, health = item.performance, item.drift, item.health
+    return (
+        name,
+        f"{number(found.value)} [{between(found.low, found.high)}]" if found else "–",
+        Pill(found.verdict) if found else "–",
+        f"{item.rows:,}",
+        _percent(found.coverage) if found else "–",
+        f"{len(drift.drifted)} of {len(drift.judged)}" if drift else "–",
+        number(health.p99_ms, 1) if health else "–",
+        _percent(health.failed_share, 2) if health else "–",
+        found.why if found else "",
+    )
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %" if math.isfinite(share) else "–"
+
+
+def _features(who: str, line: _Line) -> Iterator[Block]:
+    """Features by windows, in tables that fit on a page; then what there is to say of those that drifted."""
+    known = [(finding.name, item.drift) for finding, item in line if item.drift is not None]
+    tables = [(name, {row.feature: row for row in rows_of(drift.features)}) for name, drift in known]
+    for end in range(len(tables), 0, -_WINDOWS_A_TABLE):
+        part = tables[max(0, end - _WINDOWS_A_TABLE) : end]
+        windows = [name for name, _ in part]
+        names = list(dict.fromkeys(feature for _, rows in part for feature in rows))
+        cells = tuple((feature, *(_cell(rows.get(feature)) for _, rows in part)) for feature in names)
+        title = f"{who}: {len(names)} features, {windows[0]}" + (
+            f" to {windows[-1]}" if len(part) > 1 else ""
+        )
+        yield Table(("feature", *windows), cells, frozenset(windows), folded=title)
+    notes = [
+        (name, row.feature, Pill(row.verdict), row.method, number(row.score), number(row.threshold), row.note)
+        for name, rows in reversed(tables)
+        for row in rows.values()
+        if row.verdict != "stable"
+    ]
+    if notes:
+        columns = ("window", "feature", "verdict", "method", "score", "line", "note")
+        more = f", the newest {_MOST_ROWS:,} of {len(notes):,}" if len(notes) > _MOST_ROWS else ""
+        title = f"{who}: what drifted or could not be judged{more}"
+        yield Table(columns, tuple(notes[:_MOST_ROWS]), frozenset({"score", "line"}), folded=title)
+
+
+def _cell(row: Any) -> str:
+    if row is None:
+        return "–"
+    return f"{_MARKS[row.verdict]}{number(row.score) if math.isfinite(row.score) else row.method or '–'}"
+
+
+def _told(findings: Sequence[Finding]) -> Table | None:
+    """All signals of the newest window that are bad or inconclusive, the bad ones first."""
+    found: list[tuple[str, Signal]] = []
+    for item in versions_of(findings[-1]) if findings else ():
+        who = f"{item.role} v{item.version}"
+        parts: tuple[Any, ...] = (
+            item.performance,
+            item.drift,
+            item.trend,
+            item.skew,
+            item.health,
+            item.delta,
+        )
+        for part in (*parts, item.opinions):
+            if part is not None:
+                found += [(who, signal) for signal in part.signals() if signal.verdict != "ok"]
+    if not found:
+        return None
+    found.sort(key=lambda each: each[1].verdict != "bad")
+    rows = tuple(
+        (who, signal.name, number(signal.value), Pill(signal.verdict), signal.says)
+        for who, signal in found[:_MOST_ROWS]
+    )
+    columns = ("of", "signal", "value", "verdict", "what it says")
+    bad = sum(signal.verdict == "bad" for _, signal in found)
+    title = f"{bad} bad, {len(found) - bad} about which nothing can be said"
+    return Table(columns, rows, frozenset({"value"}), folded=title)
