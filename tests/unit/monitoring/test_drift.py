@@ -12,7 +12,7 @@ import pytest
 
 from tests.drifting import by_evidently, pairs
 from workbench.data.summary import Counting, summarize
-from workbench.errors import UnknownName
+from workbench.errors import DataError, UnknownName
 from workbench.monitoring.drift import PREDICTION, DriftResult, judge_drift, measure_drift
 
 ROWS = 1500
@@ -277,6 +277,11 @@ def test_a_type_that_changes_within_a_window_is_told_with_its_share() -> None:
     counting.add(pd.DataFrame({"x": ["oops"] * 15}))
     row = judge_drift(summarize(pd.DataFrame({"x": NUMBERS})), counting.summary()).features.iloc[0]
     assert (row["verdict"], row["note"]) == ("drifted", "was a number, is text in 0.99% of the values")
+
+
+def test_a_window_that_was_counted_otherwise_is_refused() -> None:
+    with pytest.raises(DataError, match=r"'wind' of the window was not counted against this reference"):
+        judge_drift(summarize(_frame()), summarize(_frame(seed=1)))
 
 
 def test_shares_stand_in_the_table() -> None:

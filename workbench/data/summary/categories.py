@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from workbench.data.summary.column import ColumnSummary, added
 from workbench.data.summary.reading import Values
-from workbench.errors import DataError
 
 __all__ = ["CategorySummary", "summarize_categories"]
 
@@ -18,6 +18,8 @@ Counts = NDArray[np.int64]
 
 # Beyond so many values only rows are counted.
 _MOST_VALUES = 100_000
+# A category is a name. What is longer is kept by its beginning and a hash, or a few texts would fill memory.
+_LONGEST, _BEGINNING = 200, 160
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,12 +63,16 @@ class CategorySummary(ColumnSummary):
         new = found.filter(at.is_null())
         return self._of(values.rows, values.missing, {}, known, *_bounded(new, counts[place < 0], 0))
 
+    def alike(self, other: ColumnSummary) -> bool:
+        if not isinstance(other, CategorySummary):
+            return False
+        return self.values is other.values or bool(self.values.equals(other.values))
+
     def nothing(self, rows: int) -> CategorySummary:
         return self._of(rows, rows, {}, self._zeros(), *_nothing())
 
     def __add__(self, other: CategorySummary) -> CategorySummary:
-        if self.values is not other.values and not self.values.equals(other.values):
-            raise DataError("these summaries were counted against different references and cannot be added")
+        self.refuse_apart(other)
         new, new_counts, rest = _bounded(
             *_merged((self.new, self.new_counts), (other.new, other.new_counts)), self.rest + other.rest
         )
@@ -127,7 +133,7 @@ def _counted(texts: Any) -> tuple[Any, Counts]:
     import pyarrow.compute as pc
 
     found = pc.value_counts(texts)
-    return found.field("values"), found.field("counts").to_numpy()
+    return _shortened(found.field("values")), found.field("counts").to_numpy()
 
 
 def _merged(first: tuple[Any, Counts], second: tuple[Any, Counts]) -> tuple[Any, Counts]:
@@ -153,3 +159,20 @@ def _bounded(values: Any, counts: Counts, rest: int) -> tuple[Any, Counts, int]:
     values, counts = values.take(order), counts[order.to_numpy()]
     rest += int(counts[_MOST_VALUES:].sum())
     return values[:_MOST_VALUES], counts[:_MOST_VALUES], rest
+
+
+def _shortened(texts: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) > _LONGEST:
+        texts = pa.array([_short(text) for text in texts.to_pylist()], pa.string())
+    return texts.cast(pa.string())
+
+
+def _short(text: str) -> str:
+    if len(text.encode()) <= _LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    beginning = text.encode()[:_BEGINNING].decode(errors="ignore")
+    return f"{beginning}… {digest}"

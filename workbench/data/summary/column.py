@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from workbench.data.summary.reading import Values
+from workbench.errors import DataError
 
 __all__ = ["ColumnSummary", "EmptySummary", "Kind", "added"]
 
@@ -50,6 +51,15 @@ class ColumnSummary(ABC):
         """The summary of other values, in the bins or by the categories of this one."""
 
     @abstractmethod
+    def alike(self, other: ColumnSummary) -> bool:
+        """Whether both were counted in the same bins or by the same categories."""
+
+    def refuse_apart(self, other: ColumnSummary) -> None:
+        """Raise a DataError unless both were counted against one reference."""
+        if not self.alike(other):
+            raise DataError("these summaries were counted against different references")
+
+    @abstractmethod
     def nothing(self, rows: int) -> Self:
         """The summary of so many rows without a value."""
 
@@ -72,6 +82,9 @@ class EmptySummary(ColumnSummary):
 
     def count(self, values: Values) -> EmptySummary:
         return EmptySummary(rows=values.rows, missing=values.missing, foreign=values.foreign)
+
+    def alike(self, other: ColumnSummary) -> bool:
+        return isinstance(other, EmptySummary)
 
     def nothing(self, rows: int) -> EmptySummary:
         return EmptySummary(rows=rows, missing=rows, foreign={})

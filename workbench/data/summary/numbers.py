@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from workbench.data.summary.binning import Binned, bin_numbers
 from workbench.data.summary.column import ColumnSummary, added
 from workbench.data.summary.reading import Values
-from workbench.errors import DataError
 
 __all__ = ["FEW", "NumberSummary", "summarize_numbers"]
 
@@ -79,12 +78,16 @@ class NumberSummary(ColumnSummary):
             strays = _strays(values.numbers, self.edges) if self.exact and len(self.edges) <= FEW else None
         return self._of(binned, values.rows, binned.missing, {}, strays)
 
+    def alike(self, other: ColumnSummary) -> bool:
+        if not isinstance(other, NumberSummary) or self.kind != other.kind:
+            return False
+        return self.edges is other.edges or np.array_equal(self.edges, other.edges)
+
     def nothing(self, rows: int) -> NumberSummary:
         return self._of(self._binned(np.empty(0)), rows, rows, {}, {})
 
     def __add__(self, other: NumberSummary) -> NumberSummary:
-        if self.kind != other.kind or not np.array_equal(self.edges, other.edges):
-            raise DataError("these summaries were counted against different references and cannot be added")
+        self.refuse_apart(other)
         mean, std = _pooled(self, other)
         return NumberSummary(
             kind=self.kind,

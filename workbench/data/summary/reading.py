@@ -6,7 +6,6 @@ a column holds: what is neither a number nor a time is a category, by its text.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Values", "read_arrow", "read_series"]
 
 _NUMBERS = {"floating", "integer", "mixed-integer-float", "decimal"}
-# A category is a name. What is longer is kept by its beginning and a hash, or a few texts would fill memory.
-_LONGEST, _BEGINNING = 200, 160
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +31,7 @@ class Values:
         ``number`` or ``time`` with ``numbers``, ``category`` with ``texts``.
     numbers : ndarray of float64
         One a row, NaN where it is missing; of a time, seconds since 1970.
-    texts : Array of string
+    texts : Array or ChunkedArray of text
         Those that are there.
     """
 
@@ -100,11 +97,13 @@ def read_arrow(column: Any) -> Values:
     there = column.drop_null()
     if of.is_boolean(kind):
         texts = pc.if_else(there, "True", "False")
-    elif of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
-        texts = there.cast(pa.string())
+    elif of.is_string(kind) or of.is_large_string(kind):
+        texts = there
+    elif of.is_string_view(kind):
+        texts = there.cast(pa.large_string())
     else:
         return _of_objects(there.to_pylist(), rows)
-    return Values("category", rows, texts=_shortened(texts))
+    return Values("category", rows, texts=texts)
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:
@@ -127,22 +126,4 @@ def _of_objects(values: Any, rows: int) -> Values:
     there = [value for value in values if not (pd.api.types.is_scalar(value) and pd.isna(value))]
     # Half a surrogate pair is in Python's text, but in no file.
     texts = [str(value).encode("utf-8", "backslashreplace").decode() for value in there]
-    return Values("category", rows, texts=_shortened(pa.array(texts, pa.string())))
-
-
-def _shortened(texts: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    longest = pc.max(pc.binary_length(texts)).as_py() or 0
-    if longest <= _LONGEST:
-        return texts
-    return pa.array([_short(text) for text in texts.to_pylist()], pa.string())
-
-
-def _short(text: str) -> str:
-    if len(text.encode()) <= _LONGEST:
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    beginning = text.encode()[:_BEGINNING].decode(errors="ignore")
-    return f"{beginning}… {digest}"
+    return Values("category", rows, texts=pa.array(texts, pa.large_string()))

@@ -52,7 +52,7 @@ class Summary:
             one, another = self.columns.get(name), other.columns.get(name)
             if one is None or another is None:
                 columns[name] = _beside(one or another, other.rows if another is None else self.rows)
-            elif type(one) is type(another):
+            elif one.alike(another):
                 columns[name] = one + another  # type: ignore[operator]
             else:
                 raise DataError(f"column {name!r}: these summaries were counted against different references")

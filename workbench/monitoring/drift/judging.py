@@ -17,6 +17,7 @@ from workbench.data.summary import (
     Summary,
     summarize,
 )
+from workbench.errors import DataError
 from workbench.monitoring.drift.bars import distribution, plain
 from workbench.monitoring.drift.methods import Measured, measure_categories, measure_numbers
 from workbench.monitoring.drift.result import MISSING_MOVED, DriftResult, DriftVerdict, FeatureDrift
@@ -43,6 +44,11 @@ def judge_drift(reference: Summary, window: Summary, *, columns: Sequence[str] |
         The window was counted against the reference (:class:`~workbench.data.summary.Counting`).
     columns : sequence of str, optional
         What to compare; default: the reference's columns.
+
+    Raises
+    ------
+    DataError
+        The window was not counted against the reference.
     """
     names = list(reference.columns) if columns is None else list(columns)
     judged = [_judged(name, reference, window) for name in names]
@@ -98,6 +104,8 @@ def _judged(name: str, reference: Summary, window: Summary) -> FeatureDrift:
     if now is None:
         gone = replace(nothing, missing=1.0, reference_missing=_absent(before))
         return replace(gone, verdict="drifted", method="column", note="the column is gone")
+    if not before.alike(now):
+        raise DataError(f"column {name!r} of the window was not counted against this reference: use Counting")
     found = replace(nothing, missing=_absent(now), reference_missing=_absent(before))
     found = _structure(found, before, now) or _measured(found, before, now)
     return replace(found, note="; ".join(filter(None, [found.note, *_infinities(before, now)])))

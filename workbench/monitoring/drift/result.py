@@ -97,6 +97,8 @@ class DriftResult:
         Evidently's own page.
     distributions : mapping of str to Distribution
         See :meth:`distribution`.
+    line : float
+        The share of drifted features from which on the whole has drifted.
     """
 
     features: pd.DataFrame
@@ -104,6 +106,7 @@ class DriftResult:
     reference_rows: int
     html: bytes | None = None
     distributions: Mapping[str, Distribution] = field(default_factory=dict, repr=False)
+    line: float = _SHARE
 
     @classmethod
     def of(
@@ -152,9 +155,9 @@ class DriftResult:
             raise UnknownName("feature", feature, self.distributions, where="what was judged")
         return self.distributions[feature]
 
-    def signals(self, share: float = _SHARE) -> Iterator[Signal]:
-        """What alerts may look at; ``share`` of the features drifted is bad for the whole."""
-        yield self._share_signal(share)
+    def signals(self) -> Iterator[Signal]:
+        """What alerts may look at."""
+        yield self._share_signal()
         for row in self.features.to_dict("records"):
             name, verdict = row["feature"], _SIGNAL[row["verdict"]]
             says = f"{name}: {_said(row)}"
@@ -164,19 +167,20 @@ class DriftResult:
             yield Signal(f"drift.feature.{name}", row["score"], verdict, says)
             yield _missing_signal(row)
 
-    def _share_signal(self, share: float) -> Signal:
+    def _share_signal(self) -> Signal:
         judged, drifted = len(self.judged), self.drifted
         if not judged:
             return Signal("drift.share", _NAN, "inconclusive", "no feature could be judged")
         says = f"{len(drifted)} of {judged} judged features drifted"
         says += f": {', '.join(drifted)}" if drifted else ""
-        return Signal("drift.share", self.share, "bad" if self.share >= share else "ok", says)
+        return Signal("drift.share", self.share, "bad" if self.share >= self.line else "ok", says)
 
     def to_dict(self) -> dict[str, Any]:
         """All but Evidently's page as plain JSON values; NaN is null."""
         return {
             "rows": self.rows,
             "reference_rows": self.reference_rows,
+            "line": self.line,
             "features": plain(self.features.drop(columns="drifted").to_dict("records")),
             "distributions": {name: to_document(item) for name, item in self.distributions.items()},
         }
@@ -185,7 +189,7 @@ class DriftResult:
     def from_dict(cls, raw: dict[str, Any]) -> DriftResult:
         """A result from what :meth:`to_dict` gave."""
         bars = {name: from_document(Distribution, item) for name, item in raw["distributions"].items()}
-        return cls(_table(raw["features"]), raw["rows"], raw["reference_rows"], None, bars)
+        return cls(_table(raw["features"]), raw["rows"], raw["reference_rows"], None, bars, raw["line"])
 
 
 _FIGURES = ("score", "threshold", "missing", "reference_missing", "new", "vanished", "outside")
