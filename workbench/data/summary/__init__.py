@@ -9,7 +9,8 @@ by batch, into the same bins and categories, so that the two can be compared wit
 - a **time** is counted as a number of seconds;
 - a column of which every value is missing is **missing**.
 
-Booleans are categories. Summaries of parts that were counted against one reference add up with ``+``.
+Flags are the numbers 0 and 1, as the prediction log has them. Summaries of parts that were counted against
+one reference add up with ``+``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a column of pandas or Arrow holds: numbers, times or categories.
 
-The type says it where there is one; of Python objects it is what all of them are. Nothing here raises on what
-a column holds: what is neither a number nor a time is a category, by its text.
+The type says it where there is one; of Python objects it is what all of them are. Flags are the numbers 0 and
+1. Nothing here raises on what a column holds: what is neither a number nor a time is a category, by its text.
 """
 
 from __future__ import annotations
@@ -72,18 +72,19 @@ def read_series(column: pd.Series[Any]) -> Values:
 
 
 def _is_number(kind: Any) -> bool:
-    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+    from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
-    return bool(is_numeric_dtype(kind)) and not is_bool_dtype(kind) and not is_complex_dtype(kind)
+    return bool(is_numeric_dtype(kind)) and not is_complex_dtype(kind)
 
 
 def read_arrow(column: Any) -> Values:
     """An Arrow column: a ChunkedArray or an Array."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind, rows = column.type, len(column)
     of = pa.types
+    if of.is_boolean(kind):
+        return Values("number", rows, numbers=_numbers(column.cast(pa.int8())))
     if of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind):
         return Values("number", rows, numbers=_numbers(column))
     if of.is_timestamp(kind) or of.is_date(kind):
@@ -95,9 +96,7 @@ def read_arrow(column: Any) -> Values:
         column = column.cast(kind.value_type)
         kind = column.type
     there = column.drop_null()
-    if of.is_boolean(kind):
-        texts = pc.if_else(there, "True", "False")
-    elif of.is_string(kind) or of.is_large_string(kind):
+    if of.is_string(kind) or of.is_large_string(kind):
         texts = there
     elif of.is_string_view(kind):
         texts = there.cast(pa.large_string())

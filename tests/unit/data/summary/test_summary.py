@@ -68,8 +68,8 @@ def _counted(reference: Any, *batches: Any) -> Any:
         pytest.param(pd.array([1.5, None], dtype="double[pyarrow]"), "number", 1, id="Arrow's"),
         pytest.param([Decimal("1.5"), None, Decimal(2)], "number", 1, id="decimals"),
         pytest.param(pd.Series([1, 2.5, None], dtype=object), "number", 1, id="numbers as objects"),
-        pytest.param([True, False], "category", 0, id="flags"),
-        pytest.param(pd.array([True, None], dtype="boolean"), "category", 1, id="boolean"),
+        pytest.param([True, False], "number", 0, id="flags"),
+        pytest.param(pd.array([True, None], dtype="boolean"), "number", 1, id="boolean"),
         pytest.param(["a", None, "b"], "category", 1, id="text"),
         pytest.param(pd.Categorical(["a", None, "b"]), "category", 1, id="categorical"),
         pytest.param(pd.Categorical([3, 1, 3]), "category", 0, id="categorical numbers"),
@@ -101,7 +101,7 @@ def test_every_type_is_a_kind(values: Any, kind: str, missing: int) -> None:
         pytest.param(pa.array([1.0, None, float("nan")]), "number", id="double"),
         pytest.param(pa.array([Decimal("1.10"), None]), "number", id="decimal"),
         pytest.param(pa.array(["a", None]).dictionary_encode(), "category", id="dictionary"),
-        pytest.param(pa.array([True, None]), "category", id="bool"),
+        pytest.param(pa.array([True, None]), "number", id="bool"),
         pytest.param(pa.array([MOMENT.to_pydatetime(), None]), "time", id="timestamp"),
         pytest.param(pa.nulls(3), "missing", id="null"),
         pytest.param(pa.array([{"a": 1}, None]), "category", id="struct"),
@@ -113,11 +113,16 @@ def test_arrow_tables_are_read_as_frames_are(values: Any, kind: str) -> None:
     assert summarize(pa.table({"x": values})).columns["x"].kind == kind
 
 
-def test_a_flag_has_the_same_names_in_pandas_and_arrow() -> None:
+def test_a_flag_is_the_numbers_0_and_1_as_the_prediction_log_has_it() -> None:
     flags = [True, False, True]
-    for column in (_one(flags), _one(pd.Series(flags, dtype=object)), _one(pa.array(flags).to_pandas())):
-        assert column.values.to_pylist() == ["True", "False"]
-        assert column.counts.tolist() == [2, 1]
+    reference = summarize(pd.DataFrame({"x": flags}))
+    for values in (flags, pd.Series(flags, dtype=object), pd.array(flags, dtype="boolean"), [1.0, 0.0, 1.0]):
+        counting = Counting(reference)
+        counting.add(pd.DataFrame({"x": values}))
+        counting.add(pa.table({"x": pa.array(list(values))}))
+        column = counting.summary().columns["x"]
+        assert isinstance(column, NumberSummary)
+        assert (column.points.tolist(), column.foreign) == ([2, 4], {})
 
 
 def test_a_number_with_few_values_is_known_exactly() -> None:
