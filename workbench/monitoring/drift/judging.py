@@ -107,12 +107,15 @@ def _judged(name: str, reference: Summary, window: Summary) -> FeatureDrift:
     if not before.alike(now):
         raise DataError(f"column {name!r} of the window was not counted against this reference: use Counting")
     found = replace(nothing, missing=_absent(now), reference_missing=_absent(before))
-    found = _structure(found, before, now) or _measured(found, before, now)
-    return replace(found, note="; ".join(filter(None, [found.note, *_infinities(before, now)])))
+    found = _by_kind(found, before, now) or _by_amount(found, before, now) or _measured(found, before, now)
+    if isinstance(now, NumberSummary) and now.infinite:
+        note = f"{now.infinite} infinite values count as missing"
+        found = replace(found, note=f"{found.note}; {note}" if found.note else note)
+    return found
 
 
-def _structure(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -> FeatureDrift | None:
-    """The judgement where structure decides, or where there is too little to measure."""
+def _by_kind(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -> FeatureDrift | None:
+    """The judgement on a column that has become another, which any number of rows can tell."""
     if isinstance(before, EmptySummary):
         if now.foreign:
             return _missing(found, "drifted", "has values; in the reference all are missing")
@@ -123,6 +126,11 @@ def _structure(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -
         part = f" in {share:.2%} of the values" if share < 1 else ""
         note = f"was {_WORDS[before.kind]}, is {others}{part}"
         return replace(found, verdict="drifted", method="type", note=note)
+    return None
+
+
+def _by_amount(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -> FeatureDrift | None:
+    """The judgement where too much is missing, or there is too little to measure."""
     if (few := min(before.rows, now.rows)) < _FEWEST_ROWS:
         return replace(found, note=f"{few} rows are too few (of {_FEWEST_ROWS})")
     if not _values(before):
@@ -193,12 +201,6 @@ def _names(values: object) -> str:
     listed = list(values[:_NAMED])  # type: ignore[index]
     more = " …" if len(values) > _NAMED else ""  # type: ignore[arg-type]
     return ", ".join(plain(str(name)) for name in listed) + more
-
-
-def _infinities(before: ColumnSummary, now: ColumnSummary) -> Sequence[str]:
-    if isinstance(now, NumberSummary) and now.infinite:
-        return [f"{now.infinite} infinite values count as missing"]
-    return []
 
 
 def _missing(found: FeatureDrift, verdict: DriftVerdict, note: str) -> FeatureDrift:
