@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.benchmarks.execution.table import Table
-from tests.benchmarks.monitoring import agreement, drift, growth
+from tests.benchmarks.monitoring import agreement, drift, growth, labels
 
 __all__ = ["MEASURES", "main"]
 
 MEASURES: dict[str, Callable[[int], Table]] = {
     "agreement": agreement.measure,
     "drift": drift.measure,
+    "labels": labels.measure,
     "wide": growth.measure_columns,
     "rows": growth.measure_rows,
 }

@@ -62,11 +62,10 @@ def _answers() -> pd.DataFrame:
     random = np.random.default_rng(0)
     stems = random.integers(1 << 62, size=_ROWS // 20)
     asked_at = pd.Timestamp(_START) + pd.to_timedelta(np.sort(random.random(_ROWS)) * _DAYS, "D")
+    ids = [f"{stem:032x}-{row}" for stem in stems for row in range(20)]
     return pd.DataFrame(
         {
-            "prediction_id": pd.Series(
-                [f"{stem:032x}-{row}" for stem in stems for row in range(20)], dtype="str"
-            ),
+            "prediction_id": pd.Series(ids, dtype="str"),
             "asked_at": asked_at,
             "score": random.beta(2, 5, _ROWS),
             "user_group": pd.Series(random.choice(["", "agents", "app", "web"], _ROWS), dtype="str"),
