@@ -68,6 +68,18 @@ def test_a_file_that_is_lost_is_told_and_followed_by_another(
     assert _ids(log) == ["2-0", "2-1"]
 
 
+def test_what_commits_write_to_does_not_grow(log: PredictionLog) -> None:
+    writer = SqliteWriter(log.folder, "test")
+    wal = Path(f"{writer.place}-wal")
+    size = wal.stat().st_size
+    for number in range(20):
+        writer.append([batch(number, rows=3000)])
+    assert Path(writer.place).stat().st_size > size
+    assert wal.stat().st_size == size
+    writer.close()
+    assert log.count() == 60_000
+
+
 def test_a_large_file_is_followed_by_another_and_can_be_compacted_away(log: PredictionLog) -> None:
     writer = SqliteWriter(log.folder, "test", rotate_bytes=100_000)
     for number in range(3):
