@@ -44,6 +44,7 @@ BODIES: dict[str, bytes] = {
     "a cell of 10,000 deep lists": records(b"[" * _DEPTH + b"]" * _DEPTH),
     "10,000 deep lists that never end": b"[" * _DEPTH,
     "10,000 deep parameters": b'{"params": ' + b'{"a":' * _DEPTH + b"1" + b"}" * _DEPTH + b"}",
+    "a column twice": records(b'1, "size": 2'),
     "a format twice": b'{"instances": [], "instances": []}',
     "no UTF-8": records(b'"\xff\xfe"'),
     "UTF-16": records(b"1").decode().encode("utf-16"),

@@ -21,7 +21,6 @@ from tests.faults.serving.hostile import (
     ROW,
     head,
     none_at_all,
-    records,
     request,
     said,
     status_of,
@@ -237,15 +236,6 @@ def test_it_is_refused_and_leaves_no_trace(server: Server, attack: Callable[[Ser
     health = server.health()
     assert health.state == "ready"
     assert health.counts.failed == 0
-
-
-def test_of_a_column_that_is_given_twice_the_last_counts_and_is_what_the_log_has(server: Server) -> None:
-    once, twice = (records(size) for size in (b"2", b'1, "size": 2'))
-    (_, first), (status, second) = post(server, once), post(server, twice)
-    assert status == 200
-    assert second["predictions"] == first["predictions"]
-    kept = server.log.read(columns=["prediction_id", "input.size"]).set_index("prediction_id")["input.size"]
-    assert kept[second["prediction_ids"]].tolist() == [2.0]
 
 
 def test_texts_may_hold_what_looks_like_lists(server: Server) -> None:

@@ -33,8 +33,16 @@ class Canary:
         if self.share <= 0:
             return False
         cells = asked.columns.get(self.key)
-        drawn = request_id if cells is None else str(cells[0])
+        drawn = request_id if cells is None else _alike(cells[0])
         return zlib.crc32(drawn.encode("utf-8", "replace")) < self.share * 2**32
+
+
+def _alike(cell: object) -> str:
+    """The same text for a number however it is written: 1545, 1545.0, and in CSV ``"1545"``."""
+    try:
+        return repr(float(cell))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return str(cell)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ We differ where MLflow answers 200 for what is most likely a mistake. Refused he
 
 - a number as text (``"3"``), or text as a number; true and false in a column of numbers, unless it was learnt
   or declared as one of booleans;
-- an unknown column, unless the project says ``"*": "ignore"``; a column that is given twice;
+- an unknown column, unless the project says ``"*": "ignore"``; a column that is given twice, or a key of an
+  object;
 - ``NaN``, ``Infinity`` and ``1e400`` in JSON: null says that a value is missing;
 - a row that is shorter than the header; times without a zone;
 - parameters that are nearly ours.
@@ -29,7 +30,14 @@ from msgspec import UNSET, Raw, UnsetType
 from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.cells import Cell
 from workbench.serving.protocol.content import ARROW, CSV, JSON, media_type
-from workbench.serving.protocol.decoding import check_nesting, check_rows, check_twice, decode_json
+from workbench.serving.protocol.decoding import (
+    check_keys,
+    check_nesting,
+    check_rows,
+    check_twice,
+    count_keys,
+    decode_json,
+)
 from workbench.serving.protocol.params import read_params
 from workbench.serving.protocol.refused import Refused, shown
 
@@ -48,7 +56,7 @@ Tensors = list[Row] | dict[str, list[Cell] | Cell]
 class _Split(msgspec.Struct, forbid_unknown_fields=True):
     columns: list[str]
     data: list[list[Cell]]
-    index: Raw = Raw()
+    index: Raw | UnsetType = UNSET
 
 
 class _Invocation(msgspec.Struct):
@@ -104,6 +112,7 @@ def decode_body(body: bytes, names: Sequence[str], most_rows: int) -> Asked:
     """Decode a request in JSON; arguments as for :func:`decode`."""
     check_nesting(body, most_rows)
     given = decode_json(_INVOCATION, body)
+    check_keys(body, _keys(given), _FORMATS)
     params = read_params(given.params)
     split = given.dataframe_split
     others = (given.dataframe_records, given.instances, given.inputs)
@@ -142,6 +151,18 @@ def encode(
         What was coerced or flagged, by row; left out of the answer when there are none.
     """
     return _ENCODER.encode(_Answer(outputs.tolist(), prediction_ids, str(version), notes or {}))
+
+
+def _keys(given: _Invocation) -> int:
+    """How many keys the rows were sent with."""
+    split, count = given.dataframe_split, 0
+    if split is not UNSET:
+        count = 3 if split.index is UNSET else 4 + count_keys(bytes(split.index))
+    for rows in (given.dataframe_records, given.instances, given.inputs):
+        if rows is not UNSET:
+            named = [rows] if isinstance(rows, dict) else [row for row in rows if isinstance(row, dict)]
+            count += 1 + sum(map(len, named))
+    return count
 
 
 def _from_split(split: _Split) -> dict[str, Sequence[Cell]]:

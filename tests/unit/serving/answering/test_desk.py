@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,8 @@ from workbench.serving.models.lineup import Canary, Lineup, Pinned
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 from workbench.serving.payload import requests_for
 from workbench.serving.protocol import mlflow
+from workbench.serving.protocol.asked import Asked
+from workbench.serving.protocol.cells import Texts
 from workbench.serving.protocol.refused import Refused
 from workbench.store.clock import SimulatedClock
 
@@ -226,6 +229,19 @@ def test_a_canary_takes_its_share_and_keeps_to_whom_it_took(tmp_path: Path) -> N
     assert 35 <= versions[:200].count(2) <= 90
     assert versions[400] == 1
     assert bench.log.count(role="canary") == 2 * versions[:200].count(2)
+
+
+def test_a_canary_knows_a_number_however_it_is_written() -> None:
+    canary = Canary(0.5, "flight")
+
+    def takes(cells: Any) -> bool:
+        return canary.takes(Asked({"flight": cells}, 1), "any")
+
+    taken = [takes([number]) for number in range(100)]
+    assert 20 <= taken.count(True) <= 80
+    for number, expected in enumerate(taken):
+        for cells in ([float(number)], Texts([str(number)]), np.array([number], dtype=np.float32)):
+            assert takes(cells) is expected
 
 
 def test_what_is_personal_is_not_in_the_log(tmp_path: Path) -> None:

@@ -53,7 +53,6 @@ TWO = {name: [cell, cell] for name, cell in ROW.items()}
         {"inputs": TWO, "params": {"temperature": 1}, "signature_name": "x", "params_": 1},
         {"inputs": TWO, "params": None},
         b"\xef\xbb\xbf" + json.dumps({"inputs": TWO}).encode(),
-        b'{"inputs": {"size": [9]}, ' + json.dumps({"inputs": TWO}).encode()[1:],
     ],
 )
 def test_every_format_says_the_same(content: object) -> None:
@@ -62,9 +61,35 @@ def test_every_format_says_the_same(content: object) -> None:
     assert columns["size"] == [1.0, 1.0]
 
 
-def test_of_a_key_that_is_given_twice_the_last_counts() -> None:
-    body = b'{"dataframe_records": [{"size": 9, "size": 1, "colour": "red", "ordered": null}]}'
-    assert typed(body)["size"] == [1.0]
+_TWICE = '"size": 9, "size": 1, "colour": "red", "ordered": null'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'{{"dataframe_records": [{{{_TWICE}}}]}}',
+        f'{{"dataframe_records" :[{{{_TWICE}}}]}}',
+        f'{{"instances": [{{{_TWICE}}}], "params": null, "x": {{"a": {{"b": ":"}}}}}}',
+        f'{{"inputs":{{{_TWICE.replace(": ", ":").replace("red", "a : b")}}}}}',
+        '{"dataframe_split": {"columns": ["a"], "data": [], "columns": ["size"], "data": [[1]]}}',
+        '{"inputs": {"size": [9]}, "inputs": {"size": [1]}}',
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(content: str) -> None:
+    with pytest.raises(Refused, match="an object has a key twice"):
+        decode(content.encode(), JSON, NAMES, 10)
+
+
+@pytest.mark.parametrize("colour", ["a : b", 'a": b', '"size": 1, "size": 2', "\\", "{[:"])
+def test_what_looks_like_keys_in_texts_is_none(colour: str) -> None:
+    content = {
+        "dataframe_records": [{**ROW, "colour": colour}],
+        "params": {"a": {"b": {}}},
+        "x": {"y": [{"z": 1}]},
+    }
+    for separators in ((",", ":"), (" , ", " : ")):
+        decoded = decode(json.dumps(content, separators=separators).encode(), JSON, NAMES, 10)
+        assert decoded.columns["colour"] == [colour]
 
 
 def test_values_only_are_one_row_and_values_alone_are_the_only_column() -> None:
