@@ -10,7 +10,7 @@ import pytest
 from tests.pages import HOSTILE, parse
 from tests.unit.monitoring import watched
 from workbench.monitoring.page import monitor_page, render
-from workbench.registry.card.document import Image, Page, Section, Table, Text
+from workbench.registry.card.document import Bullets, Image, Page, Section, Table, Text
 from workbench.registry.card.html import fragment
 from workbench.registry.card.markdown import as_markdown
 
@@ -88,6 +88,11 @@ def test_figures_by_version_name_each_window(page: Page) -> None:
         "shadow v4, by window",
     ]
     assert [row[0] for row in tables[0].rows] == ["2013-12", "2013-11", "2013-10", "2013-09"]
+
+
+def test_what_could_not_be_looked_at_is_said(page: Page) -> None:
+    notes, *_ = _section(page, "Newest window").blocks
+    assert notes == Bullets((("champion v4", "3 answers without a time are left out"),))
 
 
 def test_nothing_is_said_of_nothing(year: list[watched.Window]) -> None:

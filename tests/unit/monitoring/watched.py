@@ -42,6 +42,7 @@ class Version:
     delta: ShadowDelta | None = None
     opinions: Opinions | None = None
     skew: SkewResult | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def year(windows: int = 12, features: int = 15, seed: int = 0, rename: Sequence[
             ),
             opinions=_opinions() if newest else None,
             skew=_skew(names) if newest else None,
+            notes=("3 answers without a time are left out",) if newest else (),
         )
         versions = [champion]
         if promoted - 3 <= at < promoted:

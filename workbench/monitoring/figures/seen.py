@@ -14,6 +14,7 @@ from workbench.monitoring.performance import Performance, ShadowDelta
 from workbench.monitoring.skew import SkewResult
 from workbench.monitoring.trend import TrendResult
 from workbench.monitoring.windows import WindowFinding
+from workbench.registry.aliases import CHAMPION
 
 __all__ = [
     "CHAMPION",
@@ -24,8 +25,6 @@ __all__ = [
     "version_colours",
     "versions_of",
 ]
-
-CHAMPION = "champion"
 
 
 class VersionSeen(Protocol):
@@ -51,6 +50,8 @@ class VersionSeen(Protocol):
     def opinions(self) -> Opinions | None: ...
     @property
     def skew(self) -> SkewResult | None: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
 
 class WindowSeen(Protocol):
@@ -79,6 +80,7 @@ class _Measured:
     delta: ShadowDelta | None = None
     opinions: Opinions | None = None
     skew: SkewResult | None = None
+    notes: Sequence[str] = ()
 
 
 def versions_of(finding: Finding) -> Sequence[VersionSeen]:

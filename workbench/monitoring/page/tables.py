@@ -8,7 +8,18 @@ from typing import Any
 
 from workbench.monitoring.figures.seen import CHAMPION, Finding, VersionSeen, versions_of
 from workbench.monitoring.signal import Signal
-from workbench.registry.card.document import Block, Cell, Pill, Section, Table, Text, between, number, rows_of
+from workbench.registry.card.document import (
+    Block,
+    Bullets,
+    Cell,
+    Pill,
+    Section,
+    Table,
+    Text,
+    between,
+    number,
+    rows_of,
+)
 
 __all__ = ["table_sections"]
 
@@ -34,9 +45,9 @@ def table_sections(findings: Sequence[Finding]) -> Iterator[Section]:
     if blocks:
         legend = "Scores by window. ▲ drifted, ? nothing can be said; without a score the structure decided."
         yield Section("Every feature", (Text(legend), *blocks))
-    told = _told(findings)
-    if told:
-        yield Section("Newest window", (Text("Every signal that is not fine."), told))
+    newest = (*_notes(findings), *_told(findings))
+    if newest:
+        yield Section("Newest window", newest)
 
 
 def _windows(who: str, line: _Line) -> Table:
@@ -97,7 +108,17 @@ def _cell(row: Any) -> str:
     return f"{_MARKS[row.verdict]}{number(row.score) if math.isfinite(row.score) else row.method or '–'}"
 
 
-def _told(findings: Sequence[Finding]) -> Table | None:
+def _notes(findings: Sequence[Finding]) -> Iterator[Bullets]:
+    """What of the newest window could not be looked at, or was left out."""
+    found: list[tuple[str, str]] = []
+    for item in versions_of(findings[-1]) if findings else ():
+        notes = (*item.notes, *(item.performance.notes if item.performance else ()))
+        found += [(f"{item.role} v{item.version}", note) for note in notes]
+    if found:
+        yield Bullets(tuple(found))
+
+
+def _told(findings: Sequence[Finding]) -> Iterator[Block]:
     """All signals of the newest window that are bad or inconclusive, the bad ones first."""
     found: list[tuple[str, Signal]] = []
     for item in versions_of(findings[-1]) if findings else ():
@@ -114,7 +135,7 @@ def _told(findings: Sequence[Finding]) -> Table | None:
             if part is not None:
                 found += [(who, signal) for signal in part.signals() if signal.verdict != "ok"]
     if not found:
-        return None
+        return
     found.sort(key=lambda each: each[1].verdict != "bad")
     rows = tuple(
         (who, signal.name, number(signal.value), Pill(signal.verdict), signal.says)
@@ -123,4 +144,5 @@ def _told(findings: Sequence[Finding]) -> Table | None:
     columns = ("of", "signal", "value", "verdict", "what it says")
     bad = sum(signal.verdict == "bad" for _, signal in found)
     title = f"{bad} bad, {len(found) - bad} about which nothing can be said"
-    return Table(columns, rows, frozenset({"value"}), folded=title)
+    yield Text("Every signal that is not fine:")
+    yield Table(columns, rows, frozenset({"value"}), folded=title)
