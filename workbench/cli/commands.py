@@ -43,6 +43,7 @@ _COMMANDS = {
     "predict": ("predict", "Score a file with the champion, without a server."),
     "truth": ("truth", "Record what turned out to be true, from a file."),
     "feedback": ("truth", "Show what users think of the answers."),
+    "monitor": ("monitor", "Look for drift, falling performance, skew and failures; raise alerts."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),
     "site": ("site", "Write the index page of all reports, and the model cards."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),

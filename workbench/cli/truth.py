@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.project import Project, open_project
+from workbench.cli.logs import LOG, chosen_log
+from workbench.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.serving.log.read import PredictionLog
     from workbench.serving.truth.importing import Imported
 
-_LOG = click.option(
-    "--log", "log_name", metavar="NAME", help="Another log than the live one, such as predictions/june."
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 _WORTH_A_BAR_SECONDS = 1.0
 
@@ -39,7 +36,7 @@ _WORTH_A_BAR_SECONDS = 1.0
 @click.option(
     "--known-at", default="", help="The column of when that became known; default: known_at, or now."
 )
-@_LOG
+@LOG
 @_JSON
 def truth(source: Path, column: str, known_at: str, log_name: str | None, as_json: bool) -> None:
     """Record what turned out to be true, from a file: late, repeated and corrected as it comes.
@@ -54,7 +51,7 @@ def truth(source: Path, column: str, known_at: str, log_name: str | None, as_jso
     from workbench.serving.truth.importing import import_rows
     from workbench.store.clock import SystemClock
 
-    log, name = _log(project, log_name)
+    log, name = chosen_log(project, log_name)
     clock = SystemClock()
     now = clock.now()
     file = read_file(project, source, column=column, known_at=known_at, now=now)
@@ -85,7 +82,7 @@ def _show(name: str, done: Imported, without_value: int) -> None:
 
 
 @click.command(epilog="Examples:  workbench feedback    workbench feedback --log predictions/june --json")
-@_LOG
+@LOG
 @_JSON
 def feedback(log_name: str | None, as_json: bool) -> None:
     """Show what users think of the answers, by user group."""
@@ -94,7 +91,7 @@ def feedback(log_name: str | None, as_json: bool) -> None:
     from workbench.cli.output import print_json, print_table
     from workbench.serving.truth import feedback as opinions
 
-    _, name = _log(project, log_name)
+    _, name = chosen_log(project, log_name)
     found = opinions.read(project, name)
     groups = opinions.by_group(found).reset_index()
     if as_json:
@@ -111,21 +108,6 @@ def feedback(log_name: str | None, as_json: bool) -> None:
             for group, feedback, predictions, rating, remarks in groups.itertuples(index=False)
         ),
     )
-
-
-def _log(project: Project, name: str | None) -> tuple[PredictionLog, str]:
-    """The log of that name, or the live one; :class:`UnknownName` when there is none."""
-    from workbench.errors import UnknownName
-    from workbench.serving.log.read import PredictionLog
-    from workbench.serving.settings import LIVE_LOG, log_name
-
-    folder = project.state / (name or LIVE_LOG)
-    address = project.config.serving.log
-    if name and not address and not folder.is_dir():
-        there = (path for path in project.state.glob("predictions/*") if path.is_dir())
-        raise UnknownName("prediction log", name, (log_name(project, path) for path in there))
-    named = log_name(project, folder)
-    return PredictionLog(folder, f"{address}#{named}" if address else ""), named
 
 
 @contextmanager

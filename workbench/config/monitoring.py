@@ -33,7 +33,7 @@ class MonitoringConfig(Section):
     drift_share: float = 0.5
     performance_drop: float = 0.03
     minimum_labels: int = 500
-    sample: int = Field(default=10_000, ge=1)
+    sample: int = Field(default=2_000, ge=1)
     alerts: tuple[AlertConfig, ...] = (
         AlertConfig(name="data-drift", signal="drift.share"),
         AlertConfig(name="performance-dropped", signal="performance.drop", severity="critical"),

@@ -1,36 +1,60 @@
-"""Drift, performance once labels are there, and what to do about them.
+"""What becomes of a served model: drift, performance once labels are there, skew, trends, health; and alerts.
 
 ===============================  =================================================================
-:func:`find`                     what each window of a prediction log showed
+:func:`watch`                    look at every window of a prediction log, record it, raise alerts
+:func:`look`                     the same for other windows or one version; nothing is recorded
+:class:`WindowFinding`           what one window showed, version by version
+:func:`publish`                  the page of it, and every verdict as a table and as JSON
+:func:`measure_drift`            drift of one table against another
+:func:`evidently_page`           Evidently's own report on samples, safe and small
 :func:`decide`                   whether the retraining policy calls for a challenger
 :func:`explain`                  the decision and what became of it, in one paragraph
-:func:`drift_heatmap`            which features drifted in which window
-:func:`performance_over_time`    the metric with its interval, window by window
-:func:`flagged_of_hundred`       the same for a manager
 ===============================  =================================================================
+
+Charts of findings are in :mod:`~workbench.monitoring.figures`.
 """
 
 from __future__ import annotations
 
 from workbench.monitoring.drift import DriftResult, measure_drift
-from workbench.monitoring.figures import drift_heatmap, flagged_of_hundred, performance_over_time
+from workbench.monitoring.evidently_page import evidently_page, write_pages
+from workbench.monitoring.figures import (
+    Chart,
+    drift_heatmap,
+    flagged_of_hundred,
+    performance_over_time,
+    served_over_time,
+)
+from workbench.monitoring.findings import VersionFinding, WindowFinding, from_frame, to_frame
 from workbench.monitoring.performance import Performance, measure_performance
+from workbench.monitoring.publishing import publish, verdicts
 from workbench.monitoring.retraining import Decision, decide, explain
-from workbench.monitoring.windows import WindowFinding, find, from_frame, to_frame
+from workbench.monitoring.skew import sample_logged
+from workbench.monitoring.watching import Watched, look, watch
 
 __all__ = [
+    "Chart",
     "Decision",
     "DriftResult",
     "Performance",
+    "VersionFinding",
+    "Watched",
     "WindowFinding",
     "decide",
     "drift_heatmap",
+    "evidently_page",
     "explain",
-    "find",
     "flagged_of_hundred",
     "from_frame",
+    "look",
     "measure_drift",
     "measure_performance",
     "performance_over_time",
+    "publish",
+    "sample_logged",
+    "served_over_time",
     "to_frame",
+    "verdicts",
+    "watch",
+    "write_pages",
 ]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from workbench.config import MonitoringConfig, RetrainingConfig
-from workbench.monitoring.performance import judge
-from workbench.monitoring.windows import WindowFinding
+from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.performance import Performance, judge
 from workbench.registry.gates.validation import Validation
 
 __all__ = ["Decision", "decide", "explain"]
@@ -61,7 +61,8 @@ def decide(
     windows that are inconclusive (labels missing, nothing asked) are skipped, and the reason says how many.
     Of two triggers the drop in performance is told: it is what costs.
     """
-    seen = [finding for finding in sorted(findings, key=lambda item: item.start) if finding.end <= now]
+    in_time = sorted(findings, key=lambda item: item.window.start)
+    seen = [finding for finding in in_time if finding.window.end <= now]
     train_from = now - timedelta(days=retraining.training_days)
     said = []
     for trigger in ("performance", "data_drift"):
@@ -128,22 +129,26 @@ def explain(decision: Decision, validation: Validation | None, promoted: bool) -
 
 
 def _dropped(finding: WindowFinding, monitoring: MonitoringConfig) -> bool | None:
-    if finding.champion is None:
+    if (found := _performance(finding)) is None:
         return None
-    verdict, _ = judge(finding.champion, monitoring)
+    verdict, _ = judge(found, monitoring)
     return None if verdict == "inconclusive" else verdict == "dropped"
 
 
 def _drifted(finding: WindowFinding, monitoring: MonitoringConfig) -> bool | None:
-    share = finding.drift.share
+    share = finding.champion.drift.share if finding.champion else np.nan
     return None if np.isnan(share) else share >= monitoring.drift_share
+
+
+def _performance(finding: WindowFinding) -> Performance | None:
+    return finding.champion.performance if finding.champion else None
 
 
 def _performance_words(windows: Sequence[WindowFinding], monitoring: MonitoringConfig) -> str:
     parts = [
-        f"in {finding.name} {champion.why} ({champion.labelled:,} labels)"
+        f"in {finding.name} {found.why} ({found.labelled:,} labels)"
         for finding in windows
-        if (champion := finding.champion) is not None
+        if (found := _performance(finding)) is not None
     ]
     counts = f"of which a drop of {monitoring.performance_drop:g} counts"
     return f"the champion's performance, {counts}: {'; '.join(parts)}"
@@ -152,12 +157,14 @@ def _performance_words(windows: Sequence[WindowFinding], monitoring: MonitoringC
 def _drift_words(windows: Sequence[WindowFinding], monitoring: MonitoringConfig) -> str:
     parts = []
     for finding in windows:
-        names = finding.drift.drifted
+        if (reigning := finding.champion) is None:
+            continue
+        names = reigning.drift.drifted
         shown = ", ".join(names[:_NAMED]) + (
             f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         )
         parts.append(
-            f"in {finding.name} {len(names)} of {len(finding.drift.judged)} features drifted"
+            f"in {finding.name} {len(names)} of {len(reigning.drift.judged)} features drifted"
             + (f" ({shown})" if names else "")
         )
     return f"data drift, of which a share of {monitoring.drift_share:.0%} counts: {'; '.join(parts)}"

@@ -1,0 +1,164 @@
+"""``workbench monitor``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.logs import LOG, chosen_log
+from workbench.project import open_project
+
+if TYPE_CHECKING:
+    from workbench.monitoring.findings import VersionFinding, WindowFinding
+    from workbench.monitoring.watching import OnWindow, Watched
+
+_NAMED = 3
+
+
+@click.command(
+    epilog="Examples:  workbench monitor    workbench monitor --window 7d --last 8    "
+    "workbench monitor --model 3 --json"
+)
+@click.option(
+    "--window",
+    default="",
+    metavar="LENGTH",
+    help="day, week, month, 7d, 6h; default: as workbench.toml says. Only looks: nothing is recorded.",
+)
+@click.option(
+    "--model",
+    "version",
+    type=click.IntRange(1),
+    metavar="VERSION",
+    help="Only this version. Only looks: nothing is recorded.",
+)
+@click.option("--last", type=click.IntRange(1), default=24, show_default=True, help="So many windows.")
+@LOG
+@click.option("--json", "as_json", is_flag=True, help="Print everything that was found as JSON.")
+def monitor(window: str, version: int | None, last: int, log_name: str | None, as_json: bool) -> None:
+    """Look at what the served versions were asked and answered, window by window.
+
+    Drift against the reference that a version was registered with, performance as the truth comes in, skew
+    between serving and training, trends, health. What is found is recorded, alerts are raised and told.
+    """
+    project = open_project()
+    log, name = chosen_log(project, log_name)
+
+    from workbench import monitoring
+    from workbench.cli.output import print_json
+    from workbench.store.clock import SystemClock
+
+    clock = SystemClock()
+    with _progress() as on_window:
+        if window or version is not None:
+            watched = monitoring.look(
+                project,
+                log,
+                name,
+                clock=clock,
+                window=window,
+                version=version,
+                last=last,
+                on_window=on_window,
+            )
+        else:
+            watched = monitoring.watch(project, log, name, clock=clock, last=last, on_window=on_window)
+    if as_json:
+        print_json(_facts(watched))
+        return
+    if not watched.findings:
+        click.echo("; ".join(watched.notes))
+        click.echo("next: workbench serve answers, and what it answers is looked at here")
+        return
+    page = monitoring.publish(
+        project.state / "monitor" / name.replace("/", "-"),
+        watched.findings,
+        watched.open,
+        model=project.model.name,
+        now=clock.now(),
+    )
+    _show(watched)
+    click.echo(f"page: {page}")
+    click.echo(_next(watched))
+
+
+def _show(watched: Watched) -> None:
+    from workbench.cli.output import print_table
+
+    print_table(
+        ("window", "version", "answers", "drifted", "performance", "skew", "p99 ms", "failed"),
+        (_row(finding, found) for finding in watched.findings for found in finding.versions or (None,)),
+    )
+    for note in _notes(watched):
+        click.secho(note, fg="yellow")
+    for alert in watched.raised:
+        click.secho(f"new alert: {alert}: {alert.says}", fg="red")
+    if watched.open:
+        click.echo(f"{len(watched.open)} open: " + "; ".join(str(alert) for alert in watched.open[:_NAMED]))
+    for failure in watched.undelivered:
+        click.secho(f"not told: {failure}", fg="yellow")
+
+
+def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, ...]:
+    if found is None:
+        return (finding.name, "nobody was asked")
+    drift, performance, skew = found.drift, found.performance, found.skew
+    drifted = f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?"
+    if drift.drifted:
+        drifted += f" ({', '.join(drift.drifted[:_NAMED])}{', …' if len(drift.drifted) > _NAMED else ''})"
+    told = ""
+    if performance is not None:
+        told = f"{performance.verdict}: {performance.why}"
+    return (
+        finding.name,
+        f"v{found.version} {found.role}",
+        f"{found.rows:,}",
+        drifted,
+        told,
+        skew.verdict if skew else "",
+        f"{found.health.p99_ms:.1f}" if found.rows else "",
+        f"{found.failed:,}" if found.failed else "",
+    )
+
+
+def _notes(watched: Watched) -> list[str]:
+    said = [note for finding in watched.findings for found in finding.versions for note in found.notes]
+    return [*watched.notes, *dict.fromkeys(said)]
+
+
+def _next(watched: Watched) -> str:
+    if watched.recorded is None:
+        return "nothing was recorded; without --window and --model it is, and alerts are raised"
+    if watched.open:
+        return "next: workbench backlog shows what somebody has to look at"
+    if not any(
+        found.performance and found.performance.labelled
+        for each in watched.findings
+        for found in each.versions
+    ):
+        return "next: workbench truth --from FILE brings what turned out to be true"
+    return "next: let cron call this as often as you like; what is known is not looked at again"
+
+
+def _facts(watched: Watched) -> dict[str, Any]:
+    return {
+        "log": watched.log,
+        "recorded": watched.recorded,
+        "notes": list(watched.notes),
+        "raised": [alert.to_dict() for alert in watched.raised],
+        "open": [alert.to_dict() for alert in watched.open],
+        "undelivered": [str(failure) for failure in watched.undelivered],
+        "windows": [finding.to_dict() for finding in watched.findings],
+    }
+
+
+@contextmanager
+def _progress() -> Iterator[OnWindow]:
+    """Which window is looked at, on standard error."""
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status("reading the prediction log") as status:
+        yield lambda done, total, window: status.update(f"{window.name}: window {done + 1} of {total}")

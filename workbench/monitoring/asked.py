@@ -1,0 +1,122 @@
+"""What versions were asked in a window, and how they answered: all that needs no ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workbench.data.summary import PREDICTION, Counting
+from workbench.monitoring.drift import judge_drift
+from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.health import HealthCount
+from workbench.monitoring.skew import SkewResult, measure_skew, sample_logged
+from workbench.monitoring.subject import Subject
+from workbench.monitoring.trend import Profile, TrendResult, judge_trend, profile_of
+from workbench.monitoring.windows import Window
+from workbench.registry.aliases import CHAMPION
+from workbench.registry.cases import FEATURE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from workbench.serving.log.answerers import Answerer
+    from workbench.serving.log.batch import Role
+
+__all__ = ["look_at_asked"]
+
+_SCORE = "score"
+
+
+def look_at_asked(
+    subject: Subject,
+    window: Window,
+    answerers: Sequence[Answerer],
+    now: datetime,
+    earlier: Sequence[WindowFinding],
+) -> Iterator[VersionFinding]:
+    """Drift, trend, skew and health of each answerer, whose rows are read once for all of them."""
+    counts = {(one.role, one.version): _Count.of(subject, one, now) for one in answerers}
+    for table in subject.log.batches(
+        window.start, window.end, columns=_columns(subject, answerers), failed=None
+    ):
+        for (role, version), part in _by_answerer(table):
+            if count := counts.get((role, version)):
+                count.add(part)
+    newest = max((one.last for one in answerers if one.role == CHAMPION), default=None)
+    for one in answerers:
+        served, count = subject.served(one.version), counts[one.role, one.version]
+        summary = count.counting.summary()
+        drift = judge_drift(served.reference, summary)
+        drift = replace(drift, line=subject.config.drift_share)
+        profile = profile_of(window.name, summary, drift, version=one.version)
+        yield VersionFinding(
+            one.role,
+            one.version,
+            one.rows,
+            one.failed,
+            drift=drift,
+            # Whom no other has followed should have been asked until the end.
+            health=count.health.health(window.end if one.last == newest else None),
+            profile=profile,
+            trend=_trend(subject, profile, earlier) if one.role == CHAMPION else None,
+            skew=_skew(subject, window, one) if one.role == CHAMPION else None,
+            notes=served.notes,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Count:
+    """The rows of one answerer, counted as they are read."""
+
+    counting: Counting
+    health: HealthCount
+
+    @classmethod
+    def of(cls, subject: Subject, one: Answerer, now: datetime) -> _Count:
+        return cls(Counting(subject.served(one.version).reference), HealthCount(one.role, one.version, now))
+
+    def add(self, rows: pa.Table) -> None:
+        import pyarrow.compute as pc
+
+        self.health.add(rows)
+        if rows["error"].null_count < len(rows):
+            rows = rows.filter(pc.is_null(rows["error"]))
+        asked = [name for name in rows.column_names if name == _SCORE or name.startswith(FEATURE)]
+        names = [PREDICTION if name == _SCORE else name.removeprefix(FEATURE) for name in asked]
+        self.counting.add(rows.select(asked).rename_columns(names))
+
+
+def _columns(subject: Subject, answerers: Sequence[Answerer]) -> list[str]:
+    features = (name for one in answerers for name in subject.served(one.version).reference.columns)
+    logged = [FEATURE + name for name in features if name != PREDICTION]
+    return list(dict.fromkeys([*HealthCount.COLUMNS, "role", "model_version", "error", _SCORE, *logged]))
+
+
+def _by_answerer(table: pa.Table) -> Iterator[tuple[tuple[Role, int], pa.Table]]:
+    import pyarrow.compute as pc
+
+    who = table.group_by(["role", "model_version"]).aggregate([]).to_pylist()
+    for one in who:
+        role, version = one["role"], one["model_version"]
+        its = pc.and_(pc.equal(table["role"], role), pc.equal(table["model_version"], version))
+        yield (role, version), table if len(who) == 1 else table.filter(its)
+
+
+def _trend(subject: Subject, profile: Profile, earlier: Sequence[WindowFinding]) -> TrendResult:
+    history = [found.champion.profile if found.champion else None for found in earlier]
+    reference = profile_of("reference", subject.served(profile.version).reference)
+    return judge_trend(history, profile, reference=reference)
+
+
+def _skew(subject: Subject, window: Window, one: Answerer) -> SkewResult:
+    logged = sample_logged(
+        subject.log,
+        window.start,
+        window.end,
+        role=one.role,
+        version=one.version,
+        rows=subject.config.sample,
+    )
+    return measure_skew(subject.project, logged)

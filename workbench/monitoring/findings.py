@@ -1,0 +1,201 @@
+"""What a window of a prediction log showed, version by version: kept as JSON, read back by anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from workbench.monitoring.documents import from_document, to_document
+from workbench.monitoring.drift import DriftResult
+from workbench.monitoring.health import Health
+from workbench.monitoring.opinions import Opinions
+from workbench.monitoring.performance import Performance, ShadowDelta
+from workbench.monitoring.signal import Signal
+from workbench.monitoring.skew import SkewResult
+from workbench.monitoring.trend import Profile, TrendResult
+from workbench.monitoring.windows import Window
+from workbench.registry.aliases import CHAMPION
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["VersionFinding", "WindowFinding", "from_frame", "to_frame"]
+
+_ABOUT = ("role", "version", "rows", "failed")
+_PARTS: dict[str, Any] = {
+    "drift": DriftResult,
+    "health": Health,
+    "profile": Profile,
+    "trend": TrendResult,
+    "skew": SkewResult,
+    "performance": Performance,
+    "delta": ShadowDelta,
+    "opinions": Opinions,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class VersionFinding:
+    """How one version fared in one window, in one role.
+
+    Attributes
+    ----------
+    rows, failed : int
+        Its answers in the log, and rows that it could not answer.
+    drift : DriftResult
+        Of what it was asked, against the reference that was kept when it was registered.
+    health : Health
+        Volume, latency and failures.
+    profile : Profile
+        The few figures that are followed from window to window.
+    trend : TrendResult or None
+        Of a champion: this window's profile against the trend of earlier ones.
+    skew : SkewResult or None
+        Of a champion: what the server computed against the training path.
+    performance : Performance or None
+        As far as the truth is known.
+    delta : ShadowDelta or None
+        Of a shadow: against the champion, on what both answered.
+    opinions : Opinions or None
+        What users thought of its answers.
+    notes : tuple of str
+        What could not be looked at, and why.
+    """
+
+    role: str
+    version: int
+    rows: int
+    failed: int
+    drift: DriftResult
+    health: Health
+    profile: Profile
+    trend: TrendResult | None = None
+    skew: SkewResult | None = None
+    performance: Performance | None = None
+    delta: ShadowDelta | None = None
+    opinions: Opinions | None = None
+    notes: tuple[str, ...] = ()
+
+    def signals(self) -> Iterator[Signal]:
+        """Every figure that a rule for alerts may look at."""
+        parts = (self.drift, self.health, self.trend, self.skew, self.performance, self.delta, self.opinions)
+        return chain.from_iterable(part.signals() for part in parts if part is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        about = {name: getattr(self, name) for name in _ABOUT}
+        parts = {name: part.to_dict() for name in _PARTS if (part := getattr(self, name)) is not None}
+        return {**about, "notes": list(self.notes), **parts}
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> VersionFinding:
+        about = {name: raw[name] for name in _ABOUT}
+        parts = {name: kind.from_dict(raw[name]) for name, kind in _PARTS.items() if name in raw}
+        return cls(**about, notes=tuple(raw["notes"]), **parts)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowFinding:
+    """What one window showed.
+
+    Attributes
+    ----------
+    versions : tuple of VersionFinding
+        One for each role and version that answered; the champion with most answers first. Empty when
+        nobody was asked.
+    evaluated_at : datetime
+        As of when this was known.
+    told : int
+        How often anybody had said by then what is true of an answer in the log, or what they think of it.
+    """
+
+    window: Window
+    versions: tuple[VersionFinding, ...]
+    evaluated_at: datetime
+    told: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.window.name
+
+    @property
+    def saw(self) -> tuple[int, int]:
+        """How much there was to be seen, which only ever grows: answers, and what was said of them."""
+        return sum(item.rows + item.failed for item in self.versions), self.told
+
+    @property
+    def champion(self) -> VersionFinding | None:
+        """The champion; of two in one window, the one that answered more."""
+        return next((item for item in self.versions if item.role == CHAMPION), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "window": to_document(self.window),
+            "evaluated_at": self.evaluated_at.isoformat(),
+            "told": self.told,
+            "versions": [item.to_dict() for item in self.versions],
+        }
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> WindowFinding:
+        return cls(
+            from_document(Window, raw["window"]),
+            tuple(map(VersionFinding.from_dict, raw["versions"])),
+            datetime.fromisoformat(raw["evaluated_at"]),
+            raw["told"],
+        )
+
+
+def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
+    """One row for each window and version that answered, to be written as a dataset."""
+    import pandas as pd
+
+    rows = []
+    for finding in findings:
+        about = {
+            "window": finding.name,
+            "start": pd.Timestamp(finding.window.start),
+            "end": pd.Timestamp(finding.window.end),
+            "evaluated_at": pd.Timestamp(finding.evaluated_at),
+        }
+        rows += [{**about, **_columns(item)} for item in finding.versions] or [{**about, **_NOBODY}]
+    return pd.DataFrame(rows, columns=_TABLE)
+
+
+def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
+    """The findings that :func:`to_frame` was given."""
+    findings = []
+    for name, rows in frame.groupby("window", sort=False):
+        first = rows.iloc[0]
+        start, end, at = (
+            first[time].to_pydatetime().astimezone(UTC) for time in ("start", "end", "evaluated_at")
+        )
+        versions = (VersionFinding.from_dict(json.loads(text)) for text in rows["document"] if text)
+        findings.append(WindowFinding(Window(str(name), start, end), tuple(versions), at))
+    return findings
+
+
+_TIMES = ("start", "end", "evaluated_at")
+_NOBODY = {"role": "", "version": 0, "rows": 0, "document": ""}
+_TABLE = ["window", *_TIMES, "role", "version", "rows", "drift_share", "drifted"]
+_FIGURES = ("metric", "value", "low", "high", "verdict", "why")
+_TABLE += ["prediction_drift", *_FIGURES, "document"]
+
+
+def _columns(item: VersionFinding) -> dict[str, Any]:
+    performance = item.performance
+    return {
+        "role": item.role,
+        "version": item.version,
+        "rows": item.rows,
+        "drift_share": item.drift.share,
+        "drifted": ", ".join(item.drift.drifted),
+        "prediction_drift": item.drift.prediction or "",
+        **({} if performance is None else {name: getattr(performance, name) for name in _FIGURES}),
+        "document": json.dumps(item.to_dict()),
+    }

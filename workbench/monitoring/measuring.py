@@ -1,0 +1,72 @@
+"""One window of a log measured: who answered, and how each of them fared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workbench.monitoring.asked import look_at_asked
+from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.subject import Subject
+from workbench.monitoring.told import look_at_told, untold
+from workbench.monitoring.windows import Window
+
+if TYPE_CHECKING:
+    from workbench.serving.log.answerers import Answerer
+
+__all__ = ["measure_window"]
+
+
+def measure_window(
+    subject: Subject,
+    window: Window,
+    *,
+    now: datetime,
+    told: int,
+    earlier: Sequence[WindowFinding] = (),
+    before: WindowFinding | None = None,
+) -> WindowFinding:
+    """Look at a window as it is known ``now``.
+
+    Parameters
+    ----------
+    told : int
+        How often, by now, anybody said what is true of an answer in the log, or what they think of it.
+    earlier : sequence of WindowFinding
+        The windows before it, oldest first, as they are known now: for trends, and for how long labels take.
+    before : WindowFinding, optional
+        What was found when the window was looked at last. What cannot have changed since is kept.
+    """
+    # What is asked later than now, as in a replay, has not been asked yet.
+    past = replace(window, end=min(window.end, now))
+    answerers = subject.answerers(past.start, past.end)
+    known = _by_answerer(before.versions if before else ())
+    fresh = [one for one in answerers if not _looked_at(one, known)]
+    found = known | _by_answerer(look_at_asked(subject, past, fresh, now, earlier))
+    versions = [found[one.role, one.version] for one in answerers]
+    if fresh or before is None or told != before.told or not _settled(before):
+        if told:
+            versions = list(look_at_told(subject, past, versions, now, earlier))
+        else:
+            versions = list(untold(subject, versions))
+    return WindowFinding(window, tuple(versions), now, told)
+
+
+def _by_answerer(versions: Iterable[VersionFinding]) -> dict[tuple[str, int], VersionFinding]:
+    return {(item.role, item.version): item for item in versions}
+
+
+def _looked_at(one: Answerer, known: Mapping[tuple[str, int], VersionFinding]) -> bool:
+    item = known.get((one.role, one.version))
+    return item is not None and (item.rows, item.failed) == (one.rows, one.failed)
+
+
+def _settled(before: WindowFinding) -> bool:
+    """Whether time alone changes nothing; labels that are not in can become overdue."""
+    waiting = (
+        found is None or (found.labelled and not (found.labels and found.labels.judged))
+        for found in (item.performance for item in before.versions)
+    )
+    return not any(waiting)
