@@ -83,7 +83,7 @@ def measure_gaps(
 def _rates(held: Holdout, column: str) -> pd.DataFrame:
     """The rates of each of the largest groups, as of :func:`~workbench.registry.gates.fairness.group_rates`.
 
-    Fairlearn, which the gate asks, takes half a minute over a million rows; sums over sums are the same.
+    Fairlearn, which the gate asks, takes most of a minute over a million rows; sums over sums are the same.
     """
     import pandas as pd
 
