@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.benchmarks.execution.table import Table
-from tests.benchmarks.monitoring import agreement, drift, growth, labels
+from tests.benchmarks.monitoring import agreement, drift, growth, labels, log
 
 __all__ = ["MEASURES", "main"]
 
@@ -13,6 +13,7 @@ MEASURES: dict[str, Callable[[int], Table]] = {
     "agreement": agreement.measure,
     "drift": drift.measure,
     "labels": labels.measure,
+    "log": log.measure,
     "wide": growth.measure_columns,
     "rows": growth.measure_rows,
 }

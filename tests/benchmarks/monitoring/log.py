@@ -20,7 +20,6 @@ import pandas as pd
 from tests.benchmarks import measure as commands
 from tests.benchmarks.execution.place import place
 from tests.benchmarks.execution.table import Goal, Row, Table
-from tests.benchmarks.serving.options import Options
 from tests.benchmarks.serving.projects import REPOSITORY
 from tests.benchmarks.serving.readback import write_log
 from workbench.data.summary import PREDICTION, Counting, Summary, summarize
@@ -37,7 +36,6 @@ _FEATURES = (*(f"number_{place}" for place in range(_NUMBERS)), *_CATEGORIES)
 _REFERENCE_ROWS = 300_000
 #: Of the log's rows, those that are not compacted.
 _NEW = 0.1
-_GOAL_ROWS = 10_000_000
 _GOAL_SECONDS, _GOAL_GIB = 30.0, 2.0
 _WORDS = {
     "drift": "drift verdicts of {} features and the score",
@@ -47,9 +45,8 @@ _WORDS = {
 }
 
 
-def measure(repeats: int, options: Options) -> Table:
-    """A log as large as asked, read by a new process for each part of monitoring."""
-    rows, full = options.log_rows, options.log_rows >= _GOAL_ROWS
+def measure(repeats: int, rows: int = 10_000_000) -> Table:
+    """A log of so many rows, read by a new process for each part of monitoring."""
     table_rows: list[Row] = []
     with place(started=False) as folder:
         old = round(rows * (1 - _NEW))
@@ -60,7 +57,7 @@ def measure(repeats: int, options: Options) -> Table:
         for part, words in _WORDS.items():
             told = [_told(part, folder) for _ in range(repeats + 1)][1:]  # a first time warms the cache
             what = words.format(len(_FEATURES))
-            goal = full and part == "drift"
+            goal = part == "drift"
             seconds = [each["seconds"] for each in told]
             memory = [each["peak_bytes"] / 2**30 for each in told]
             table_rows += [
@@ -68,8 +65,6 @@ def measure(repeats: int, options: Options) -> Table:
                 Row(f"{what}: memory", memory, goal=Goal(most=_GOAL_GIB) if goal else Goal(), unit="GiB"),
             ]
     notes = [f"{rows - old:,} of {rows:,} rows are not compacted; a process each, after its imports"]
-    if not full:
-        notes.append(f"goals are for {_GOAL_ROWS:,} rows: --full")
     return Table(f"monitoring {rows:,} logged predictions, {repeats} times", table_rows, notes)
 
 
