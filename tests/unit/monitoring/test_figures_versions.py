@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.monitoring import watched
 from workbench.monitoring import figures
+from workbench.monitoring.drift import Distribution
 from workbench.monitoring.figures import Chart
 from workbench.monitoring.performance import Performance
 from workbench.monitoring.trend import FeatureTrend
@@ -92,9 +93,13 @@ def test_a_distribution_stands_beside_its_reference(year: list[watched.Window]) 
     assert drift is not None
     chart = figures.distribution(drift, "temperature", window="2013-12")
     assert _legend(chart) == ["reference", "2013-12"]
-    widths = [bar.get_width() for bar in chart.axes[0].patches]  # type: ignore[attr-defined]
-    assert sum(widths[:10]) == pytest.approx(100)
-    assert sum(widths[10:]) == pytest.approx(100)
+    heights = [bar.get_height() for bar in chart.axes[0].patches]  # type: ignore[attr-defined]
+    assert sum(heights[:10]) == pytest.approx(100)
+    assert sum(heights[10:]) == pytest.approx(100)
+    few = Distribution(("EWR", "JFK"), (0.4, 0.6), (0.5, 0.5))
+    lying = figures.distribution(dataclasses.replace(drift, distributions={"origin": few}), "origin")
+    widths = [bar.get_width() for bar in lying.axes[0].patches]  # type: ignore[attr-defined]
+    assert widths == pytest.approx([40, 60, 50, 50])
 
 
 def test_slices_that_dropped_stand_on_top_and_calibration_on_its_diagonal(year: list[watched.Window]) -> None:

@@ -41,6 +41,8 @@ __all__ = ["distribution", "drift_heatmap", "trend"]
 _FEWEST = 10
 # Among more cells than this nobody reads a number.
 _MOST_LABELS = 500
+# With more bars than this they stand, so that the chart stays low.
+_MOST_LINES = 8
 _VERDICTS = {"stable": 0, "drifted": 1, "inconclusive": 2}
 _TEXT_COLOURS = {0: INK, 1: "white", 2: INK}
 
@@ -106,20 +108,27 @@ def distribution(drift: DriftResult, feature: str, *, window: str = "this window
         There is no such feature.
     """
     bars = drift.distribution(feature)
-    drawn = chart(6.2, 1.5 + 0.3 * max(len(bars.labels), 3))
+    labels = [plain(label) for label in bars.labels]
+    upright = len(labels) > _MOST_LINES
+    drawn = chart(8.2, 3.0) if upright else chart(6.2, 1.5 + 0.3 * max(len(labels), 3))
     ax = drawn.subplots()
-    if not bars.labels:
+    if not labels:
         return nothing(drawn, ax, "the reference has no values to compare with")
-    places = np.arange(len(bars.labels))
+    places = np.arange(len(labels))
     for offset, values, colour, label in (
         (-0.19, bars.reference, BARS, "reference"),
         (0.19, bars.window, LINE, plain(window)),
     ):
-        ax.barh(places + offset, [100 * share for share in values], 0.38, color=colour, label=label)
-    ax.set_yticks(places, [plain(label) for label in bars.labels], fontsize=9)
-    ax.invert_yaxis()
+        draw = ax.bar if upright else ax.barh
+        draw(places + offset, [100 * share for share in values], 0.38, color=colour, label=label)
+    if upright:
+        ax.set_xticks(places, labels, fontsize=8, rotation=45, ha="right")
+        ax.set_ylabel("share of values, %", fontsize=9)
+    else:
+        ax.set_yticks(places, labels, fontsize=9)
+        ax.set_xlabel("share of values, %", fontsize=9)
+        ax.invert_yaxis()
     ax.tick_params(length=0)
-    ax.set_xlabel("share of values, %", fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
     titled(ax, plain(feature))
     legend(drawn)

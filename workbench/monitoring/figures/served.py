@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from matplotlib.lines import Line2D
+
 from workbench.monitoring.figures.chart import (
     INK,
     QUIET,
@@ -46,36 +49,30 @@ def served_over_time(findings: Sequence[Finding]) -> Chart:
         for item in versions_of(finding):
             if item.rows:
                 lines.setdefault((item.role, item.version), []).append((place, item))
-    drawn = chart(min(3.5 + 0.7 * len(findings), 10), 8.6)
     if not lines:
+        drawn = chart(5.0, 3.0)
         return nothing(drawn, drawn.subplots())
-    panels = drawn.subplots(1 + len(_PANELS), 1, sharex=True)
+    answered = [item for line in lines.values() for _, item in line]
+    shown = [panel for panel in _PANELS if any(math.isfinite(panel[1](item)) for item in answered)]
+    metrics = {item.performance.metric for item in answered if item.performance is not None}
+    drawn = chart(min(3.5 + 0.7 * len(findings), 10), 1.0 + 1.5 * (len(shown) + bool(metrics)))
+    panels = [*np.ravel(drawn.subplots(len(shown) + bool(metrics), 1, sharex=True))]
     colours = version_colours(findings)
-    for (role, version), line in sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0])):
-        colour, style = colours[version], "-" if role == CHAMPION else "--"
-        known = [(place, item.performance) for place, item in line if item.performance is not None]
-        with_intervals(
-            panels[0],
-            [place for place, _ in known],
-            [Interval(item.value, item.low, item.high) for _, item in known],
-            colour=colour,
-            label=f"{plain(role)} v{version}",
-            dashed=role != CHAMPION,
-            size=4,
-        )
-        for ax, (_, figure) in zip(panels[1:], _PANELS, strict=True):
-            places = [place for place, _ in line]
-            values = [figure(item) for _, item in line]
-            ax.plot(places, values, style, marker="o", markersize=3.5, linewidth=1.4, color=colour)
-    metrics = {item.performance.metric for line in lines.values() for _, item in line if item.performance}
-    names = [plain(", ".join(sorted(metrics)).replace("_", " ")) or "metric", *(name for name, _ in _PANELS)]
-    for ax, name in zip(panels, names, strict=True):
+    reigning_first = sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0]))
+    if metrics:
+        _panel(panels[0], plain(", ".join(sorted(metrics)).replace("_", " ")))
+        for (role, version), line in reigning_first:
+            _quality(panels[0], line, colours[version], dashed=role != CHAMPION)
+    for ax, (name, figure) in zip(panels[-len(shown) :], shown, strict=True):
         _panel(ax, name)
-    for ax in panels[1:]:
+        for (role, version), line in reigning_first:
+            style = {"color": colours[version], "linestyle": "-" if role == CHAMPION else "--"}
+            values = [figure(item) for _, item in line]
+            ax.plot([place for place, _ in line], values, marker="o", markersize=3.5, linewidth=1.4, **style)
         ax.set_ylim(bottom=0)
     drawn.suptitle("Every served version over time", fontsize=11, x=0.01, ha="left")
     window_axis(panels[-1], [item.name for item in findings])
-    legend(drawn)
+    legend(drawn, [_key(role, version, colours[version]) for (role, version), _ in reigning_first])
     return drawn
 
 
@@ -111,6 +108,23 @@ def champion_beside_shadow(findings: Sequence[Finding]) -> Chart:
     window_axis(below, [item.name for item in findings])
     legend(drawn)
     return drawn
+
+
+def _quality(ax: Axes, line: _Line, colour: str, *, dashed: bool) -> None:
+    known = [(place, item.performance) for place, item in line if item.performance is not None]
+    found = [Interval(item.value, item.low, item.high) for _, item in known]
+    with_intervals(ax, [place for place, _ in known], found, colour=colour, dashed=dashed, size=4)
+
+
+def _key(role: str, version: int, colour: str) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        linestyle="-" if role == CHAMPION else "--",
+        marker="o",
+        label=f"{plain(role)} v{version}",
+    )
 
 
 def _percent(share: Interval) -> Interval:
