@@ -206,6 +206,17 @@ def test_answers_from_no_time_are_left_out_and_said() -> None:
     assert (found.rows, found.notes) == (795, ("5 answers without a time are left out",))
 
 
+def test_times_may_be_texts_of_any_zone_and_those_that_are_none_are_left_out() -> None:
+    frame = answers()
+    plain = labels_of(frame)
+    texts = frame["asked_at"].map(lambda moment: moment.tz_convert("Asia/Tokyo").isoformat())
+    texts[::2] = frame["asked_at"].map(lambda moment: moment.isoformat())[::2]
+    texts[5] = "yesterday"
+    found = labels_of(frame.assign(asked_at=texts))
+    assert (found.rows, found.state) == (799, "ripe")
+    assert found.median_hours == pytest.approx(plain.median_hours, rel=0.01)
+
+
 def test_no_label_at_all_and_nobody_who_says_when() -> None:
     found = measured(answers(known=0.0).drop(columns="known_at"))
     assert (found.verdict, found.labelled, found.calibration) == ("inconclusive", 0, None)

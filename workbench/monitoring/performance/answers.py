@@ -82,8 +82,11 @@ class Answers:
         for column in ("prediction_id", "score", time, label):
             if column not in frame.columns:
                 raise UnknownName("column", column, map(str, frame.columns), where="the answers")
-        once = frame[~frame["prediction_id"].duplicated(keep="last")]
-        asked_at = pd.to_datetime(once[time], errors="coerce")
+        ids = frame["prediction_id"]
+        once = frame[~ids.duplicated(keep="last") | ids.isna()]
+        asked_at = once[time]
+        if asked_at.dtype.kind != "M":
+            asked_at = pd.to_datetime(asked_at, utc=True, errors="coerce", format="ISO8601")
         score = _numbers(once["score"])
         dated, scored = asked_at.notna().to_numpy(), np.isfinite(score)
         kept = once[dated & scored].reset_index(drop=True)

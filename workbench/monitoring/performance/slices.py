@@ -151,10 +151,10 @@ def _rows_of(values: pd.Series[Any]) -> Iterator[tuple[str, NDArray[np.int64]]]:
 
     codes, names = pd.factorize(values)
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
-    parts = list(zip(names, np.split(order, ends[:-1]), strict=True)) if len(names) else []
-    for name, rows in sorted(parts, key=lambda part: -len(part[1]))[:MOST_SLICES]:
-        yield str(name), rows
+    counts = np.bincount(codes, minlength=len(names))
+    ends = np.cumsum(counts)
+    for place in np.argsort(-counts, kind="stable")[:MOST_SLICES]:
+        yield str(names[place]), order[ends[place] - counts[place] : ends[place]]
 
 
 def _slice(
