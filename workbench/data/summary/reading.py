@@ -66,7 +66,7 @@ def read_series(column: pd.Series[Any]) -> Values:
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         return Values("number", len(column), numbers=numbers)
     try:
-        return read_arrow(pa.chunked_array([pa.array(column, from_pandas=True)]))
+        return read_arrow(pa.array(column, from_pandas=True))
     except (pa.ArrowException, ValueError, TypeError):  # objects of several types, or text that is no Unicode
         return _of_objects(column.astype(object).to_numpy(), len(column))
 
