@@ -123,7 +123,7 @@ def as_html(pages: Mapping[str, EvidentlyPage], *, title: str = "Drift, as Evide
 def write_pages(pages: Mapping[str, EvidentlyPage], path: Path) -> Path:
     """Write :func:`as_html` to ``path``, such as into what a phase logs as an artifact."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_html(pages), encoding="utf-8")
+    path.write_text(as_html(pages), encoding="utf-8", errors="replace")
     return path
 
 
