@@ -38,6 +38,11 @@ class Failures:
     ----------
     seconds : float
         How long it waits after a write, so that those of a flood are written together.
+
+    Attributes
+    ----------
+    rows : int
+        How many were written.
     """
 
     def __init__(self, open_log: Callable[[], Writer], *, seconds: float = 1.0) -> None:
@@ -45,7 +50,7 @@ class Failures:
         self._most_rows = round(ROWS_A_SECOND * seconds)
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._waiting_rows = 0
+        self.rows = self._waiting_rows = 0
         self._unkept: Counter[tuple[int, str]] = Counter()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="failures", daemon=True)
@@ -84,18 +89,19 @@ class Failures:
             batches, ended = all_waiting(self._queue)
             if not batches:
                 continue
-            told = [self._with_note(batch) for batch in batches]
+            told, rows = [self._with_note(batch) for batch in batches], sum(map(_rows, batches))
             try:
                 writer = writer or self._open_log()
                 writer.append(told)
+                self.rows += rows
             except ServingError as error:
                 _log.warning("failed answers cannot be logged: %s", error.message)
                 with self._lock:
                     for batch in batches:
-                        self._unkept[batch.version, batch.role] += len(batch.prediction_ids)
+                        self._unkept[batch.version, batch.role] += _rows(batch)
             self._ending.wait(self._seconds)
             with self._lock:
-                self._waiting_rows -= sum(len(batch.prediction_ids) for batch in batches)
+                self._waiting_rows -= rows
         if writer is not None:
             writer.close()
 
@@ -103,6 +109,10 @@ class Failures:
         with self._lock:
             unkept = self._unkept.pop((batch.version, batch.role), 0)
         return replace(batch, notes={0: (unkept_note(unkept),)}) if unkept else batch
+
+
+def _rows(batch: Batch) -> int:
+    return len(batch.prediction_ids)
 
 
 def error_of(error: Exception) -> str:

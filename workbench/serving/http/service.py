@@ -187,7 +187,7 @@ class Service:
 
     def _refresh(self) -> None:
         if self._compaction is not None:
-            self._compaction.look(self._counted["rows"])
+            self._compaction.look(self._counted["rows"] + self.failures.rows)
         log = self.log.state
         if not self.desk.waiting and (log.condition != "ok" or log.spooled_rows):
             # Whoever hears that it cannot answer sends nothing by which it would notice that it can again;
