@@ -112,6 +112,18 @@ def pipelined(server: Server) -> None:
         assert b"HTTP/1.1 5" not in heard, f"{name}: {heard!r}"
 
 
+def a_flood_behind_a_good_one(server: Server) -> None:
+    """Thousands that are refused at once, and that have to wait for their turn."""
+    good = head("/invocations", "Content-Type: application/json", f"Content-Length: {len(BODY)}") + BODY
+    nameless = b"POST /invocations HTTP/1.1\r\n\r\n"
+    last = head("/ping", "Connection: close", method="GET")
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as connection:
+        connection.sendall(good + nameless * 4_000 + last)
+        heard = b"".join(iter(lambda: connection.recv(2**20), b""))
+    assert heard.count(b"HTTP/1.1 403 ") == 4_000
+    assert heard.count(b"HTTP/1.1 200 ") == 2
+
+
 def _slowly(server: Server, content: bytes) -> bytes:
     """Say it byte by byte, as long as somebody listens."""
     pause = threading.Event()
@@ -194,7 +206,7 @@ def gone_before_the_answer(server: Server) -> None:
 
 
 _ATTACKS = (
-    *(bodies, heads, large_bodies, wide_bodies, garbage, pipelined),
+    *(bodies, heads, large_bodies, wide_bodies, garbage, pipelined, a_flood_behind_a_good_one),
     *(slow_clients, many_connections, who_do_not_read, gone_before_the_answer),
 )
 

@@ -28,8 +28,8 @@ __all__ = ["Desk"]
 _log = logging.getLogger(__name__)
 # While batches are written the next is predicted. More and smaller ones cost more in all; fewer and larger
 # ones leave the processor idle while the disk works.
-_UNDER_WAY = 3
-_CALLS_TOGETHER = 24
+_UNDER_WAY = 2
+_CALLS_TOGETHER = 32
 
 
 class Desk:
@@ -74,12 +74,7 @@ class Desk:
         Refused
             With 429, when too many wait.
         """
-        lineup = self._models.now
-        models = [lineup.pick(call.asked.version)]
-        if call.asked.version is None and lineup.canary is not None:
-            models.append(lineup.canary)
-        quick = all(model is not None and model.path.compiled is not None for model in models)
-        quick = quick and call.asked.rows <= ROWS_TOGETHER
+        quick = call.asked.rows <= ROWS_TOGETHER and self._models.now.is_compiled(call.asked.version)
         # What they asked who were told already that there is no answer is still there.
         if max(len(self._open), len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
             raise Refused(429, "too many requests are waiting; try again in a second")

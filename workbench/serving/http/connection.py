@@ -231,7 +231,8 @@ class Connection(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            # Not at once: of thousands that are refused each would be answered within the one before it.
+            self.loop.call_soon(self._start_asgi_task, *self.pipeline.pop())
         elif self._is_whole:
             self._patience.wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
         else:

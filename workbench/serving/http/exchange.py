@@ -25,7 +25,7 @@ __all__ = ["Exchange", "Scoring"]
 
 # Decoding or encoding more than this in the loop would keep everybody else waiting.
 _LARGE = 128 * 2**10
-_MANY = 1_000
+_MANY = 4_000
 
 
 class Scoring:

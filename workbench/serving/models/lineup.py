@@ -76,6 +76,16 @@ class Lineup:
             return self.champion
         return next((model for model in self.loaded if model.version == version), None)
 
+    def is_compiled(self, version: int | None) -> bool:
+        """Whether whoever may answer a request for that version is asked by its compiled path."""
+        return version in self._compiled
+
+    @functools.cached_property
+    def _compiled(self) -> frozenset[int | None]:
+        versions = {model.version for model in self.loaded if model.path.compiled is not None}
+        may_answer = {model.version for model in (self.champion, self.canary) if model is not None}
+        return frozenset((*versions, None) if may_answer and may_answer <= versions else versions)
+
     def choose(self, asked: Asked, request_id: str, canary: Canary) -> tuple[LoadedModel, Role]:
         """Who answers a request, and as what.
 
