@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from workbench.monitoring.findings import VersionFinding, WindowFinding
     from workbench.monitoring.watching import OnWindow, Watched
 
-_NAMED = 3
-
 
 @click.command(
     epilog="Examples:  workbench monitor    workbench monitor --window 7d --last 8    "
@@ -76,7 +74,7 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
     page = monitoring.publish(
         project.state / "monitor" / name.replace("/", "-"),
         watched.findings,
-        watched.open,
+        watched.alerts[::-1],
         model=project.model.name,
         now=clock.now(),
     )
@@ -89,36 +87,34 @@ def _show(watched: Watched) -> None:
     from workbench.cli.output import print_table
 
     print_table(
-        ("window", "version", "answers", "drifted", "performance", "skew", "p99 ms", "failed"),
+        ("window", "version", "answers", "drifted", "performance", "", "skew", "p99 ms", "failed"),
         (_row(finding, found) for finding in watched.findings for found in finding.versions or (None,)),
     )
     for note in _notes(watched):
         click.secho(note, fg="yellow")
     for alert in watched.raised:
-        click.secho(f"new alert: {alert}: {alert.says}", fg="red")
-    if watched.open:
-        click.echo(f"{len(watched.open)} open: " + "; ".join(str(alert) for alert in watched.open[:_NAMED]))
+        click.secho(f"new: {alert}: {alert.says}", fg="red")
+    for alert in watched.cleared:
+        click.secho(f"over: {alert}", fg="green")
     for failure in watched.undelivered:
         click.secho(f"not told: {failure}", fg="yellow")
+    if watched.open:
+        click.echo(f"open: {'; '.join(str(alert) for alert in watched.open)}")
 
 
 def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, ...]:
     if found is None:
         return (finding.name, "nobody was asked")
-    drift, performance, skew = found.drift, found.performance, found.skew
-    drifted = f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?"
-    if drift.drifted:
-        drifted += f" ({', '.join(drift.drifted[:_NAMED])}{', …' if len(drift.drifted) > _NAMED else ''})"
-    told = ""
-    if performance is not None:
-        told = f"{performance.verdict}: {performance.why}"
+    drift, told = found.drift, found.performance
+    known = told is not None and told.value == told.value
     return (
         finding.name,
         f"v{found.version} {found.role}",
         f"{found.rows:,}",
-        drifted,
-        told,
-        skew.verdict if skew else "",
+        f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?",
+        f"{told.metric} {told.value:.3f} [{told.low:.3f}, {told.high:.3f}]" if told and known else "",
+        told.verdict if told else "",
+        found.skew.verdict if found.skew else "",
         f"{found.health.p99_ms:.1f}" if found.rows else "",
         f"{found.failed:,}" if found.failed else "",
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["look_at_asked"]
 
 _SCORE = "score"
+_WEEK = 7
 
 
 def look_at_asked(
@@ -107,7 +108,8 @@ def _by_answerer(table: pa.Table) -> Iterator[tuple[tuple[Role, int], pa.Table]]
 def _trend(subject: Subject, profile: Profile, earlier: Sequence[WindowFinding]) -> TrendResult:
     history = [found.champion.profile if found.champion else None for found in earlier]
     reference = profile_of("reference", subject.served(profile.version).reference)
-    return judge_trend(history, profile, reference=reference)
+    season = _WEEK if subject.config.window == "day" else None
+    return judge_trend(history, profile, reference=reference, season=season)
 
 
 def _skew(subject: Subject, window: Window, one: Answerer) -> SkewResult:

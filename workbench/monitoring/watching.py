@@ -51,7 +51,7 @@ class Watched:
     raised, cleared : tuple of Alert
         What is new of the alerts.
     alerts : tuple of Alert
-        All of the log, in the order of their first windows; empty when nothing is recorded.
+        All that are recorded of the log, in the order of their first windows.
     undelivered : tuple of Failure
         Notifications that did not arrive, and why.
     notes : tuple of str
@@ -170,7 +170,14 @@ def look(
     subject = Subject(project, log, name, config, version)
     now = clock.now()
     windows, notes = _windows(subject, now, last)
-    return Watched(name, tuple(_look(subject, windows, now, {}, on_window)), notes=tuple(notes))
+    findings = _look(subject, windows, now, {}, on_window)
+    database = open_database(project)
+    try:
+        with database.read() as connection:
+            alerts = read(connection, name, model=project.model.name)
+    finally:
+        database.close()
+    return Watched(name, tuple(findings), alerts=tuple(alerts), notes=tuple(notes))
 
 
 def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from workbench.monitoring.findings import WindowFinding
     from workbench.registry.gates.bootstrap import Interval
 
 __all__ = [
@@ -22,20 +23,20 @@ __all__ = [
     "QUIET",
     "STABLE",
     "UNKNOWN",
-    "VERSIONS",
     "Chart",
     "chart",
     "legend",
     "nothing",
     "plain",
     "titled",
+    "version_colours",
     "window_axis",
     "with_intervals",
 ]
 
 STABLE, DRIFTED, UNKNOWN = "#dbeafe", "#d97706", "#e5e7eb"
 LINE, QUIET, BARS, INK = "#1d4ed8", "#64748b", "#cbd5e1", "#334155"
-VERSIONS = (LINE, "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#0891b2", "#9f1239", QUIET)
+_VERSIONS = (LINE, "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#0891b2", "#9f1239", QUIET)
 _MOST_TICKS = 14
 _LONGEST = 32
 
@@ -51,6 +52,12 @@ class Chart(Figure):
 
     def _repr_png_(self) -> bytes:
         return self.png()
+
+
+def version_colours(findings: Sequence[WindowFinding]) -> dict[int, str]:
+    """A colour for each version, the same on all charts of the same findings."""
+    versions = sorted({item.version for finding in findings for item in finding.versions})
+    return {version: _VERSIONS[at % len(_VERSIONS)] for at, version in enumerate(versions)}
 
 
 def chart(width: float, height: float) -> Chart:

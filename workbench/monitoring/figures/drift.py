@@ -27,7 +27,7 @@ from workbench.monitoring.figures.chart import (
     titled,
     window_axis,
 )
-from workbench.monitoring.figures.seen import Finding, champion
+from workbench.monitoring.findings import WindowFinding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ class _Cell:
     method: str = ""
 
 
-def drift_heatmap(findings: Sequence[Finding], *, most: int = 40) -> Chart:
+def drift_heatmap(findings: Sequence[WindowFinding], *, most: int = 40) -> Chart:
     """Features by window: which drifted, with the score that says so; most often drifted on top.
 
     Parameters
@@ -62,7 +62,7 @@ def drift_heatmap(findings: Sequence[Finding], *, most: int = 40) -> Chart:
     most : int
         Of more features at most so many are drawn, those that ever drifted, and the chart says so.
     """
-    windows = [_cells(found.drift if (found := champion(item)) else None) for item in findings]
+    windows = [_cells(found.drift if (found := item.champion) else None) for item in findings]
     names = list(dict.fromkeys(name for window in windows for name in window))
     count = {
         name: sum(window.get(name, _Cell()).verdict == "drifted" for window in windows) for name in names

@@ -20,11 +20,13 @@ from workbench.monitoring.figures.chart import (
     nothing,
     plain,
     titled,
+    version_colours,
     window_axis,
     with_intervals,
 )
-from workbench.monitoring.figures.seen import CHAMPION, Finding, champion, version_colours, versions_of
+from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.performance import MINIMUM_COVERAGE
+from workbench.registry.aliases import CHAMPION
 from workbench.registry.gates.bootstrap import Interval
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ _SLICE_COLOURS = {"held": LINE, "dropped": "#c1121f", "inconclusive": DRIFTED, "
 _APART, _BESIDE = 0.12, 3
 
 
-def performance_over_time(findings: Sequence[Finding]) -> Chart:
+def performance_over_time(findings: Sequence[WindowFinding]) -> Chart:
     """The primary metric of each version with its interval, over the share of positives.
 
     A hollow point is not judged yet; below it stands what share of its labels is in. A promotion is a
@@ -75,7 +77,7 @@ def performance_over_time(findings: Sequence[Finding]) -> Chart:
 
 
 def flagged_of_hundred(
-    findings: Sequence[Finding], *, things: str = "predictions", outcome: str = "turned out positive"
+    findings: Sequence[WindowFinding], *, things: str = "predictions", outcome: str = "turned out positive"
 ) -> Chart:
     """For managers: of 100 things that the champion flagged, how many had the outcome; beside it, of any 100.
 
@@ -169,16 +171,16 @@ def slices(performance: Performance) -> Chart:
     return drawn
 
 
-def _performance(finding: Finding) -> Performance | None:
-    found = champion(finding)
+def _performance(finding: WindowFinding) -> Performance | None:
+    found = finding.champion
     return found.performance if found else None
 
 
-def _versions(ax: Axes, findings: Sequence[Finding]) -> None:
+def _versions(ax: Axes, findings: Sequence[WindowFinding]) -> None:
     """One line for each version and role; the champions first, in solid lines."""
     points: dict[tuple[str, int], list[tuple[int, Performance]]] = {}
     for place, finding in enumerate(findings):
-        for item in versions_of(finding):
+        for item in finding.versions:
             if item.performance is not None and math.isfinite(item.performance.value):
                 points.setdefault((item.role, item.version), []).append((place, item.performance))
     colours = version_colours(findings)
@@ -202,7 +204,7 @@ def _versions(ax: Axes, findings: Sequence[Finding]) -> None:
         ax.plot(*np.array(unsure).reshape(-1, 2).T, "o", color="white", markersize=3, zorder=5)
 
 
-def _coverage(ax: Axes, findings: Sequence[Finding]) -> None:
+def _coverage(ax: Axes, findings: Sequence[WindowFinding]) -> None:
     for place, finding in enumerate(findings):
         found = _performance(finding)
         if found is not None and found.rows and found.coverage < MINIMUM_COVERAGE:
@@ -211,10 +213,10 @@ def _coverage(ax: Axes, findings: Sequence[Finding]) -> None:
             ax.text(place, 0.01, text, transform=where, fontsize=8, color=INK, ha="center", va="bottom")
 
 
-def _promotions(ax: Axes, findings: Sequence[Finding]) -> None:
+def _promotions(ax: Axes, findings: Sequence[WindowFinding]) -> None:
     reigning: int | None = None
     for place, finding in enumerate(findings):
-        found = champion(finding)
+        found = finding.champion
         if found is None or not found.rows:
             continue
         if reigning is not None and found.version != reigning:

@@ -18,10 +18,12 @@ from workbench.monitoring.figures.chart import (
     nothing,
     plain,
     titled,
+    version_colours,
     window_axis,
     with_intervals,
 )
-from workbench.monitoring.figures.seen import CHAMPION, Finding, VersionSeen, version_colours, versions_of
+from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.registry.aliases import CHAMPION
 from workbench.registry.gates.bootstrap import Interval
 
 if TYPE_CHECKING:
@@ -33,20 +35,20 @@ __all__ = ["champion_beside_shadow", "served_over_time"]
 
 _NAN = math.nan
 #: The panels from top to bottom: what each shows of a version in a window.
-_PANELS: tuple[tuple[str, Callable[[VersionSeen], float]], ...] = (
+_PANELS: tuple[tuple[str, Callable[[VersionFinding], float]], ...] = (
     ("drifted features, %", lambda item: 100 * item.drift.share if item.drift else _NAN),
     ("predictions", lambda item: float(item.rows)),
     ("p99 latency, ms", lambda item: item.health.p99_ms if item.health else _NAN),
     ("failed answers, %", lambda item: 100 * item.health.failed_share if item.health else _NAN),
 )
-_Line = list[tuple[int, VersionSeen]]
+_Line = list[tuple[int, VersionFinding]]
 
 
-def served_over_time(findings: Sequence[Finding]) -> Chart:
+def served_over_time(findings: Sequence[WindowFinding]) -> Chart:
     """Quality and health of every version over the same windows: metric, drift, volume, latency, failures."""
     lines: dict[tuple[str, int], _Line] = {}
     for place, finding in enumerate(findings):
-        for item in versions_of(finding):
+        for item in finding.versions:
             if item.rows:
                 lines.setdefault((item.role, item.version), []).append((place, item))
     if not lines:
@@ -76,11 +78,11 @@ def served_over_time(findings: Sequence[Finding]) -> Chart:
     return drawn
 
 
-def champion_beside_shadow(findings: Sequence[Finding]) -> Chart:
+def champion_beside_shadow(findings: Sequence[WindowFinding]) -> Chart:
     """How much better or worse a shadow did than the champion, and how often it answers differently."""
     lines: dict[int, list[tuple[int, ShadowDelta]]] = {}
     for place, finding in enumerate(findings):
-        for item in versions_of(finding):
+        for item in finding.versions:
             if item.delta is not None:
                 lines.setdefault(item.delta.shadow, []).append((place, item.delta))
     drawn = chart(min(3.5 + 0.7 * len(findings), 10), 4.8)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.monitoring.figures.seen import Finding, VersionSeen, champion, versions_of
+from workbench.monitoring.findings import VersionFinding, WindowFinding
 from workbench.monitoring.page.alerts import alerts_section
 from workbench.monitoring.page.pictures import picture_sections
 from workbench.monitoring.page.tables import table_sections
@@ -23,7 +23,7 @@ _WORDS = {"held": "holds", "dropped": "has dropped", "inconclusive": "cannot be 
 
 
 def render(
-    findings: Sequence[Finding],
+    findings: Sequence[WindowFinding],
     alerts: Sequence[Alert] = (),
     *,
     model: str,
@@ -53,7 +53,7 @@ def render(
 
 
 def monitor_page(
-    findings: Sequence[Finding],
+    findings: Sequence[WindowFinding],
     alerts: Sequence[Alert] = (),
     *,
     model: str,
@@ -76,19 +76,19 @@ def monitor_page(
     )
 
 
-def _heading(findings: Sequence[Finding], model: str) -> str:
+def _heading(findings: Sequence[WindowFinding], model: str) -> str:
     if not findings:
         return f"{model} has not been watched yet"
     first, last = findings[0].name, findings[-1].name
     return f"{model} in {last}" if first == last else f"{model} from {first} to {last}"
 
 
-def _lead(findings: Sequence[Finding], alerts: int) -> str:
+def _lead(findings: Sequence[WindowFinding], alerts: int) -> str:
     """The verdict on the newest window in one sentence."""
     if not findings:
         return "There is no prediction yet."
     newest = findings[-1]
-    reigning = champion(newest)
+    reigning = newest.champion
     if reigning is None or not reigning.rows:
         says = [f"in {newest.name} nobody asked the champion"]
     else:
@@ -99,7 +99,7 @@ def _lead(findings: Sequence[Finding], alerts: int) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _performance(finding: Finding, reigning: VersionSeen) -> list[str]:
+def _performance(finding: WindowFinding, reigning: VersionFinding) -> list[str]:
     about = f"in {finding.name} v{reigning.version}"
     found = reigning.performance
     if found is None:
@@ -107,7 +107,7 @@ def _performance(finding: Finding, reigning: VersionSeen) -> list[str]:
     return [f"{about} {_WORDS[found.verdict]}: {found.why}"]
 
 
-def _drift(reigning: VersionSeen) -> list[str]:
+def _drift(reigning: VersionFinding) -> list[str]:
     drift = reigning.drift
     if drift is None or not len(drift.judged):
         return ["no feature could be judged for drift"]
@@ -117,7 +117,7 @@ def _drift(reigning: VersionSeen) -> list[str]:
     return [f"{len(drifted) or 'none'} of {len(drift.judged)} features drifted{named}{scores}"]
 
 
-def _trend(reigning: VersionSeen) -> list[str]:
+def _trend(reigning: VersionFinding) -> list[str]:
     climbing = reigning.trend.climbing if reigning.trend else ()
     if not climbing:
         return []
@@ -125,12 +125,12 @@ def _trend(reigning: VersionSeen) -> list[str]:
     return [f"{named} {'are on their' if len(climbing) > 1 else 'is on its'} way to the line"]
 
 
-def _skew(reigning: VersionSeen) -> list[str]:
+def _skew(reigning: VersionFinding) -> list[str]:
     skewed = reigning.skew.skewed if reigning.skew else ()
     of = f"{len(skewed)} feature{'s are' if len(skewed) > 1 else ' is'}"
     return [f"{of} not served as in training"] if skewed else []
 
 
-def _shadows(finding: Finding) -> list[str]:
-    deltas = [item.delta for item in versions_of(finding) if item.delta is not None]
+def _shadows(finding: WindowFinding) -> list[str]:
+    deltas = [item.delta for item in finding.versions if item.delta is not None]
     return [f"shadow v{delta.shadow} is surely worse" for delta in deltas if delta.verdict == "bad"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.monitoring import figures
 from workbench.monitoring.drift import PREDICTION
 from workbench.monitoring.figures import Chart
-from workbench.monitoring.figures.seen import Finding, VersionSeen, champion, versions_of
+from workbench.monitoring.findings import VersionFinding, WindowFinding
 from workbench.registry.card.document import Block, Hash, Image, Pill, Section, Table, Text, number
 from workbench.tracking.page import moment
 
@@ -22,11 +22,11 @@ _MOST_TRENDS = 4
 _DPI = 100
 
 
-def picture_sections(findings: Sequence[Finding]) -> Iterator[Section]:
+def picture_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     """What happened, from the whole to the parts."""
     if not findings:
         return
-    answered = [item for finding in findings for item in versions_of(finding) if item.rows]
+    answered = [item for finding in findings for item in finding.versions if item.rows]
     if answered:
         versions = ", ".join(f"v{number}" for number in sorted({item.version for item in answered}))
         alt = f"Quality, drift, volume, latency and failures of {versions} in {len(findings)} windows"
@@ -39,7 +39,7 @@ def picture_sections(findings: Sequence[Finding]) -> Iterator[Section]:
     yield from _opinions(findings)
 
 
-def _performance(findings: Sequence[Finding]) -> Iterator[Section]:
+def _performance(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [(finding.name, found) for finding, item in _champions(findings) if (found := item.performance)]
     if not known:
         return
@@ -68,7 +68,7 @@ def _parts(window: str, found: Performance, which: str) -> Iterator[Block]:
             yield Text(f"Unequal treatment in {window}: {gap.why}.", remark=True)
 
 
-def _drift(findings: Sequence[Finding]) -> Iterator[Section]:
+def _drift(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [(finding.name, item.drift) for finding, item in _champions(findings) if item.drift is not None]
     if not known:
         return
@@ -90,7 +90,7 @@ def _drift(findings: Sequence[Finding]) -> Iterator[Section]:
     yield Section("Drift", tuple(blocks))
 
 
-def _trends(findings: Sequence[Finding]) -> Iterator[Section]:
+def _trends(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     newest = next((item.trend for _, item in reversed(_champions(findings)) if item.trend is not None), None)
     if newest is None:
         return
@@ -110,7 +110,7 @@ def _trends(findings: Sequence[Finding]) -> Iterator[Section]:
     yield Section("Trends", tuple(blocks))
 
 
-def _skew(findings: Sequence[Finding]) -> Iterator[Section]:
+def _skew(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [
         (finding.name, found) for finding, item in _champions(findings) if (found := item.skew) is not None
     ]
@@ -134,11 +134,11 @@ def _skew(findings: Sequence[Finding]) -> Iterator[Section]:
     yield Section("Training-serving skew", (told, Table(columns, rows, frozenset({"rows that differ"}))))
 
 
-def _shadows(findings: Sequence[Finding]) -> Iterator[Section]:
+def _shadows(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     deltas = [
         (finding.name, item.delta)
         for finding in findings
-        for item in versions_of(finding)
+        for item in finding.versions
         if item.delta is not None
     ]
     if deltas:
@@ -148,7 +148,7 @@ def _shadows(findings: Sequence[Finding]) -> Iterator[Section]:
         yield Section("Champion and shadow", (image, Text(f"In {window}: {newest.why}.")))
 
 
-def _opinions(findings: Sequence[Finding]) -> Iterator[Section]:
+def _opinions(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [(f.name, item.opinions) for f, item in _champions(findings) if item.opinions is not None]
     if known:
         window, newest = known[-1]
@@ -163,8 +163,8 @@ def _opinions(findings: Sequence[Finding]) -> Iterator[Section]:
         yield Section("Opinions", tuple(blocks))
 
 
-def _champions(findings: Sequence[Finding]) -> list[tuple[Finding, VersionSeen]]:
-    return [(finding, item) for finding in findings if (item := champion(finding)) is not None]
+def _champions(findings: Sequence[WindowFinding]) -> list[tuple[WindowFinding, VersionFinding]]:
+    return [(finding, item) for finding in findings if (item := finding.champion) is not None]
 
 
 def _image(chart: Chart, alt: str) -> Image:

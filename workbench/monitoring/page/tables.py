@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from workbench.monitoring.figures.seen import CHAMPION, Finding, VersionSeen, versions_of
+from workbench.monitoring.findings import VersionFinding, WindowFinding
 from workbench.monitoring.signal import Signal
+from workbench.registry.aliases import CHAMPION
 from workbench.registry.card.document import (
     Block,
     Bullets,
@@ -26,14 +27,14 @@ __all__ = ["table_sections"]
 _WINDOWS_A_TABLE = 12  # what fits on a page
 _MARKS = {"drifted": "▲ ", "stable": "", "inconclusive": "? "}
 _MOST_ROWS = 1_000
-_Line = list[tuple[Finding, VersionSeen]]
+_Line = list[tuple[WindowFinding, VersionFinding]]
 
 
-def table_sections(findings: Sequence[Finding]) -> Iterator[Section]:
+def table_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     """By version, the champions first."""
     lines: dict[tuple[str, int], _Line] = {}
     for finding in findings:
-        for item in versions_of(finding):
+        for item in finding.versions:
             lines.setdefault((item.role, item.version), []).append((finding, item))
     ordered = sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0][0], -each[0][1]))
     by_version = tuple(_windows(f"{role} v{version}", line) for (role, version), line in ordered)
@@ -57,7 +58,7 @@ def _windows(who: str, line: _Line) -> Table:
     return Table(columns, rows, frozenset(figures), folded=f"{who}, by window")
 
 
-def _window(name: str, item: VersionSeen) -> tuple[Cell, ...]:
+def _window(name: str, item: VersionFinding) -> tuple[Cell, ...]:
     found, drift, health = item.performance, item.drift, item.health
     return (
         name,
@@ -108,32 +109,22 @@ def _cell(row: Any) -> str:
     return f"{_MARKS[row.verdict]}{number(row.score) if math.isfinite(row.score) else row.method or '–'}"
 
 
-def _notes(findings: Sequence[Finding]) -> Iterator[Bullets]:
+def _notes(findings: Sequence[WindowFinding]) -> Iterator[Bullets]:
     """What of the newest window could not be looked at, or was left out."""
     found: list[tuple[str, str]] = []
-    for item in versions_of(findings[-1]) if findings else ():
+    for item in findings[-1].versions if findings else ():
         notes = (*item.notes, *(item.performance.notes if item.performance else ()))
         found += [(f"{item.role} v{item.version}", note) for note in notes]
     if found:
         yield Bullets(tuple(found))
 
 
-def _told(findings: Sequence[Finding]) -> Iterator[Block]:
+def _told(findings: Sequence[WindowFinding]) -> Iterator[Block]:
     """All signals of the newest window that are bad or inconclusive, the bad ones first."""
     found: list[tuple[str, Signal]] = []
-    for item in versions_of(findings[-1]) if findings else ():
+    for item in findings[-1].versions if findings else ():
         who = f"{item.role} v{item.version}"
-        parts: tuple[Any, ...] = (
-            item.performance,
-            item.drift,
-            item.trend,
-            item.skew,
-            item.health,
-            item.delta,
-        )
-        for part in (*parts, item.opinions):
-            if part is not None:
-                found += [(who, signal) for signal in part.signals() if signal.verdict != "ok"]
+        found += [(who, signal) for signal in item.signals() if signal.verdict != "ok"]
     if not found:
         return
     found.sort(key=lambda each: each[1].verdict != "bad")
