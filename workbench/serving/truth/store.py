@@ -35,7 +35,8 @@ Told = tuple[float | None, str | None, datetime]
 # Up to so many predictions are asked for by id. For more it depends on how many labels the log has.
 _FEW = 20_000
 _IDS_A_QUERY = 500
-_ROWS_AT_ONCE = 50_000
+# Of more, Python's garbage collector goes through the same rows again and again: half as long again.
+_ROWS_AT_ONCE = 1_000
 # To look up one row takes as long as to read so many of the log, or to pass so many of other logs.
 _READ_FOR_A_JUMP, _PASSED_FOR_A_JUMP = 4, 20
 _TABLE = ground_truth.c
