@@ -25,7 +25,7 @@ from tests.drifting import CATEGORIES, NUMBERS, by_evidently
 from workbench.data.summary import Counting, Summary, summarize
 from workbench.monitoring.drift import judge_drift
 
-__all__ = ["frame", "measure", "peak_bytes"]
+__all__ = ["frame", "measure", "peak_bytes", "warm_up"]
 
 _ROWS, _SHIFT = 1_000_000, 0.25
 _OF_NUMBERS = (
@@ -102,6 +102,15 @@ def frame(rows: int, shift: float, seed: int) -> pd.DataFrame:
     return pd.DataFrame({**numbers, **categories})
 
 
+def warm_up() -> None:
+    """Count and judge until every library is there; numba is imported when it is worth it."""
+    reference, some = summarize(frame(1000, 0.0, seed=2)), frame(60_000, 0.0, seed=3)
+    counting = Counting(reference)
+    for _ in range(10):
+        counting.add(some)
+    judge_drift(reference, counting.summary())
+
+
 def peak_bytes() -> int:
     """The most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -117,11 +126,7 @@ def _gib(told: list[_Told]) -> list[float]:
 
 
 def _ours(folder: Path) -> _Told:
-    small = summarize(frame(1000, 0.0, seed=2))
-    warm = Counting(small)
-    for _ in range(10):  # until numba is worth its import
-        warm.add(frame(50_000, 0.0, seed=3))
-    judge_drift(small, warm.summary())
+    warm_up()
     window = pd.read_parquet(folder / "window.parquet")
     begun = _clocks()
     reference = Summary.from_bytes((folder / "reference.arrows").read_bytes())

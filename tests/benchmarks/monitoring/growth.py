@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tests.benchmarks import measure as commands
 from tests.benchmarks.execution.table import Goal, Row, Table
-from tests.benchmarks.monitoring.drift import frame, peak_bytes
+from tests.benchmarks.monitoring.drift import frame, peak_bytes, warm_up
 from tests.benchmarks.serving.projects import REPOSITORY
 from workbench.data.summary import Counting, Summary, summarize
 from workbench.monitoring.drift import judge_drift
@@ -71,6 +71,7 @@ def _told(what: str, count: int) -> dict[str, float]:
 
 def _columns(count: int) -> dict[str, float]:
     before, now = (_wide(count, seed) for seed in (0, 1))
+    warm_up()
     begun = time.perf_counter()
     reference = summarize(before)
     summarised = time.perf_counter() - begun
@@ -101,6 +102,7 @@ def _rows(count: int) -> dict[str, float]:
         pa.Table.from_pandas(frame(_BATCH, 0.1, seed=seed), preserve_index=False)
         for seed in range(1, _BATCHES + 1)
     ]
+    warm_up()
     begun = time.perf_counter()
     reference = Summary.from_bytes(data)
     counting = Counting(reference)
