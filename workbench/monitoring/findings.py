@@ -170,13 +170,14 @@ def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
 def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
     """The findings that :func:`to_frame` was given."""
     findings = []
-    for name, rows in frame.groupby("window", sort=False):
+    # Of windows shorter than an hour, two are called alike when clocks are set back.
+    for _, rows in frame.groupby("start", sort=False):
         first = rows.iloc[0]
         start, end, at = (
             first[time].to_pydatetime().astimezone(UTC) for time in ("start", "end", "evaluated_at")
         )
         versions = (VersionFinding.from_dict(json.loads(text)) for text in rows["document"] if text)
-        findings.append(WindowFinding(Window(str(name), start, end), tuple(versions), at))
+        findings.append(WindowFinding(Window(first["window"], start, end), tuple(versions), at))
     return findings
 
 

@@ -47,7 +47,9 @@ def cut(first: datetime, last: datetime, size: WindowSize, timezone: str = "UTC"
     while _midnight(begin, zone) <= last:
         following = _next_day(begin, size)
         name = f"{begin:%Y-%m}" if size == "month" else f"{begin:%Y-%m-%d}"
-        windows.append(Window(name, _midnight(begin, zone), _midnight(following, zone)))
+        start, end = _midnight(begin, zone), _midnight(following, zone)
+        if start < end:  # a place that moves over the date line has skipped a day
+            windows.append(Window(name, start, end))
         begin = following
     return tuple(windows)
 

@@ -1,4 +1,4 @@
-"""A prediction log in which the months tell a story."""
+"""Answers of a month, and findings as the policy sees them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 
 from workbench.config import MonitoringConfig
-from workbench.monitoring.drift import DriftResult
+from workbench.monitoring.drift import DriftResult, FeatureDrift
+from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.health import Health
 from workbench.monitoring.performance import Performance
-from workbench.monitoring.windows import WindowFinding
+from workbench.monitoring.trend import Profile
+from workbench.monitoring.volume import Volume
+from workbench.monitoring.windows import Window
 
 CONFIG = MonitoringConfig(window="month", drift_share=0.5, performance_drop=0.05, minimum_labels=300)
-
-
-def reference(count: int = 2000) -> pd.DataFrame:
-    random = np.random.default_rng(9)
-    frame = pd.DataFrame({"wind": random.normal(size=count), "origin": random.choice(["EWR", "JFK"], count)})
-    return frame.assign(score=_score(frame["wind"]))
 
 
 def _score(wind: pd.Series) -> np.ndarray:
@@ -65,40 +63,55 @@ def finding(
     """A finding as the policy sees it, with figures that have the verdict; None: nobody answered."""
     if verdict == "dropped" and value == 0.75:
         value = 0.65
-    names = [f"f{number}" for number in range(features)]
-    table = pd.DataFrame(
-        {
-            "feature": names,
-            "method": "Wasserstein distance (normed)",
-            "score": [0.3 if number < drifted else 0.02 for number in range(features)],
-            "threshold": 0.1,
-            "verdict": ["drifted" if number < drifted else "stable" for number in range(features)],
-            "drifted": [number < drifted for number in range(features)],
-            "note": "",
-        }
-    ).astype({"drifted": bool})
-    performances = ()
-    if verdict is not None:
-        performances = (
-            Performance(
-                role="champion",
-                model_version=3,
-                rows=900,
-                labelled=100 if verdict == "inconclusive" else 880,
-                metric="roc_auc",
-                value=value,
-                low=value - 0.02,
-                high=value + 0.02,
-                expected=0.75,
-                verdict=verdict,  # type: ignore[arg-type]
-                why=f"roc_auc {value:.3f} [{value - 0.02:.3f}, {value + 0.02:.3f}] where 0.750 was expected",
-                positive_share=0.25,
-                flagged=200,
-                flagged_positive=90,
-            ),
+    start, end = (
+        datetime(year, month, 1, tzinfo=UTC),
+        datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC),
+    )
+    window = Window(f"{year}-{month:02d}", start, end)
+    if verdict is None:
+        return WindowFinding(window, (), end)
+    champion = VersionFinding(
+        "champion",
+        3,
+        900,
+        0,
+        drift=_drift(features, drifted),
+        health=Health("champion", 3, 900, 0, 0, 0, 2.0, 3.0, 4.0, start, start, Volume("day", start, (900,))),
+        profile=Profile(window.name, 900, {}, 3),
+        performance=_performance(verdict, value),
+    )
+    return WindowFinding(window, (champion,), end)
+
+
+def _drift(features: int, drifted: int) -> DriftResult:
+    judged = [
+        FeatureDrift(
+            f"f{number}",
+            "Wasserstein distance (normed)",
+            0.3 if number < drifted else 0.02,
+            0.1,
+            "drifted" if number < drifted else "stable",
         )
-    after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    drift = DriftResult(table, 900, 2000)
-    return WindowFinding(
-        f"{year}-{month:02d}", datetime(year, month, 1, tzinfo=UTC), after, drift, performances
+        for number in range(features)
+    ]
+    return DriftResult.of(judged, 900, 2000, {})
+
+
+def _performance(verdict: str, value: float) -> Performance:
+    low, high = value - 0.02, value + 0.02
+    return Performance(
+        role="champion",
+        model_version=3,
+        rows=900,
+        labelled=100 if verdict == "inconclusive" else 880,
+        metric="roc_auc",
+        value=value,
+        low=low,
+        high=high,
+        expected=0.75,
+        verdict=verdict,  # type: ignore[arg-type]
+        why=f"roc_auc {value:.3f} [{low:.3f}, {high:.3f}] where 0.750 was expected",
+        positive_share=0.25,
+        flagged=200,
+        flagged_positive=90,
     )

@@ -10,23 +10,24 @@ import pytest
 
 from tests.unit.monitoring import watched
 from workbench.monitoring import figures
-from workbench.monitoring.drift import Distribution
+from workbench.monitoring.drift import Distribution, DriftResult
 from workbench.monitoring.figures import Chart
+from workbench.monitoring.findings import VersionFinding, WindowFinding
 from workbench.monitoring.performance import Performance
 from workbench.monitoring.trend import FeatureTrend
 from workbench.registry.gates.bootstrap import Interval
 
 
 @pytest.fixture(scope="module")
-def year() -> list[watched.Window]:
+def year() -> list[WindowFinding]:
     return watched.year()
 
 
-def _champion(window: watched.Window) -> watched.Version:
+def _champion(window: WindowFinding) -> VersionFinding:
     return window.versions[0]
 
 
-def _performance(window: watched.Window) -> Performance:
+def _performance(window: WindowFinding) -> Performance:
     found = _champion(window).performance
     assert found is not None
     return found
@@ -41,7 +42,7 @@ def _legend(chart: Chart) -> list[str]:
 
 
 @pytest.mark.practice("M8")
-def test_quality_and_health_of_every_version_stand_on_one_picture(year: list[watched.Window]) -> None:
+def test_quality_and_health_of_every_version_stand_on_one_picture(year: list[WindowFinding]) -> None:
     chart = figures.served_over_time(year)
     panels = [ax.get_ylabel() for ax in chart.axes]
     assert panels == [
@@ -58,12 +59,10 @@ def test_quality_and_health_of_every_version_stand_on_one_picture(year: list[wat
     assert champion4.get_color() == shadow4.get_color() != champion3.get_color()
     assert np.asarray(shadow4.get_xdata()).tolist() == [5, 6, 7]
     assert np.asarray(champion4.get_xdata()).tolist() == [8, 9, 10, 11]
-    health = _champion(year[11]).health
-    assert health is not None
-    assert np.asarray(champion4.get_ydata())[-1] == health.p99_ms
+    assert np.asarray(champion4.get_ydata())[-1] == _champion(year[11]).health.p99_ms
 
 
-def test_performance_tells_versions_promotions_and_labels_that_are_not_in(year: list[watched.Window]) -> None:
+def test_performance_tells_versions_promotions_and_labels_that_are_not_in(year: list[WindowFinding]) -> None:
     chart = figures.performance_over_time(year)
     assert _legend(chart) == ["expected", "champion v3", "champion v4", "shadow v4"]
     assert _texts(chart) == ["34% labelled", "v4 promoted"]
@@ -74,7 +73,7 @@ def test_performance_tells_versions_promotions_and_labels_that_are_not_in(year: 
 
 
 @pytest.mark.practice("P11")
-def test_a_trend_is_drawn_up_to_where_it_crosses_its_line(year: list[watched.Window]) -> None:
+def test_a_trend_is_drawn_up_to_where_it_crosses_its_line(year: list[WindowFinding]) -> None:
     found = _champion(year[-1]).trend
     assert found is not None
     (climb,) = found.climbing
@@ -88,9 +87,8 @@ def test_a_trend_is_drawn_up_to_where_it_crosses_its_line(year: list[watched.Win
     assert _texts(nothing) == ["fewer than 4 windows"]
 
 
-def test_a_distribution_stands_beside_its_reference(year: list[watched.Window]) -> None:
+def test_a_distribution_stands_beside_its_reference(year: list[WindowFinding]) -> None:
     drift = _champion(year[-1]).drift
-    assert drift is not None
     chart = figures.distribution(drift, "temperature", window="2013-12")
     assert _legend(chart) == ["reference", "2013-12"]
     heights = [bar.get_height() for bar in chart.axes[0].patches]  # type: ignore[attr-defined]
@@ -102,7 +100,7 @@ def test_a_distribution_stands_beside_its_reference(year: list[watched.Window]) 
     assert widths == pytest.approx([40, 60, 50, 50])
 
 
-def test_slices_that_dropped_stand_on_top_and_calibration_on_its_diagonal(year: list[watched.Window]) -> None:
+def test_slices_that_dropped_stand_on_top_and_calibration_on_its_diagonal(year: list[WindowFinding]) -> None:
     found = _performance(year[7])
     chart = figures.slices(found)
     names = [label.get_text() for label in chart.axes[0].get_yticklabels()]
@@ -112,7 +110,7 @@ def test_slices_that_dropped_stand_on_top_and_calibration_on_its_diagonal(year: 
     assert curve.axes[0].get_title(loc="left") == "Calibration error 0.030, 0.050 is allowed"
 
 
-def test_a_shadow_is_drawn_by_its_difference_in_its_own_colour(year: list[watched.Window]) -> None:
+def test_a_shadow_is_drawn_by_its_difference_in_its_own_colour(year: list[WindowFinding]) -> None:
     chart = figures.champion_beside_shadow(year)
     assert _legend(chart) == ["v4 less the champion"]
     top, below = (next(line for line in ax.lines if line.get_marker() == "o") for ax in chart.axes)
@@ -121,7 +119,7 @@ def test_a_shadow_is_drawn_by_its_difference_in_its_own_colour(year: list[watche
     assert top.get_color() == figures.served_over_time(year).axes[2].lines[-1].get_color()
 
 
-def test_opinions_are_told_by_user_group(year: list[watched.Window]) -> None:
+def test_opinions_are_told_by_user_group(year: list[WindowFinding]) -> None:
     found = _champion(year[-1]).opinions
     assert found is not None
     names = [label.get_text() for label in figures.opinions_by_group(found).axes[0].get_yticklabels()]
@@ -145,19 +143,19 @@ def test_nothing_found_is_said(draw: Callable[..., Chart]) -> None:
     assert says in ("nothing to show yet", "no shadow answered beside the champion")
 
 
-def test_what_has_no_figures_is_drawn_all_the_same(year: list[watched.Window]) -> None:
+def test_what_has_no_figures_is_drawn_all_the_same(year: list[WindowFinding]) -> None:
     bare = dataclasses.replace(_performance(year[0]), slices=(), calibration=None, value=np.nan)
     assert _texts(figures.slices(bare)) == ["no slice has labels yet"]
     assert _texts(figures.calibration_curve(bare)) == ["no labels to hold scores against"]
-    alone = watched.Version("champion", 3, 5, performance=bare)
+    without_reference = DriftResult.of([], 9000, 0, {})
+    alone = dataclasses.replace(_champion(year[0]), drift=without_reference, performance=bare)
     windows = [dataclasses.replace(year[0], versions=(alone,)), dataclasses.replace(year[1], versions=())]
     for draw in (figures.served_over_time, figures.performance_over_time, figures.drift_heatmap):
         assert draw(windows).png().startswith(b"\x89PNG")
 
 
-def test_names_are_data_and_no_formulas(year: list[watched.Window]) -> None:
+def test_names_are_data_and_no_formulas(year: list[WindowFinding]) -> None:
     odd = watched.year(windows=2, rename=("$\\frac{1", "a" * 300, "new\nline"))
     drift = odd[-1].versions[0].drift
-    assert drift is not None
     for chart in (figures.drift_heatmap(odd), figures.distribution(drift, "$\\frac{1")):
         assert chart.png().startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.pages import HOSTILE, parse
 from tests.unit.monitoring import watched
+from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.page import monitor_page, render
 from workbench.registry.card.document import Bullets, Image, Page, Section, Table, Text
 from workbench.registry.card.html import fragment
@@ -18,12 +19,12 @@ NOW = datetime(2014, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def year() -> list[watched.Window]:
+def year() -> list[WindowFinding]:
     return watched.year()
 
 
 @pytest.fixture(scope="module")
-def page(year: list[watched.Window]) -> Page:
+def page(year: list[WindowFinding]) -> Page:
     return monitor_page(year, watched.alerts(), model="flights", evaluated_at=NOW)
 
 
@@ -66,13 +67,13 @@ def test_pictures_come_before_the_tables(page: Page) -> None:
     assert all(table.folded for table in tables)
 
 
-def test_every_feature_has_its_verdict_in_every_window(page: Page, year: list[watched.Window]) -> None:
-    fourth, noted, third, _ = _tables(page, "Every feature")
+def test_every_feature_has_its_verdict_in_every_window(page: Page, year: list[WindowFinding]) -> None:
+    fourth, noted, third, _, shadow, _ = _tables(page, "Every feature")
     assert third.columns == ("feature", *(window.name for window in year[:8]))
     assert fourth.columns == ("feature", *(window.name for window in year[8:]))
-    assert len(third.rows) == len(fourth.rows) == 16
+    assert shadow.columns == ("feature", *(window.name for window in year[5:8]))
+    assert len(third.rows) == len(fourth.rows) == len(shadow.rows) == 16
     drift = year[-1].versions[0].drift
-    assert drift is not None
     newest = dict(zip(drift.features["feature"], drift.features["score"], strict=True))
     cells = {row[0]: row[-1] for row in fourth.rows}
     assert cells["temperature"] == f"▲ {newest['temperature']:.3f}"
@@ -95,11 +96,11 @@ def test_what_could_not_be_looked_at_is_said(page: Page) -> None:
     assert notes == Bullets((("champion v4", "3 answers without a time are left out"),))
 
 
-def test_nothing_is_said_of_nothing(year: list[watched.Window]) -> None:
+def test_nothing_is_said_of_nothing(year: list[WindowFinding]) -> None:
     page = monitor_page([], model="flights", evaluated_at=NOW)
     assert page.heading == "flights has not been watched yet"
     assert [section.blocks for section in page.sections] == [(Text("No rule has been violated."),)]
-    unasked = watched.Version("champion", 3, 0, drift=year[0].versions[0].drift)
+    unasked = replace(year[0].versions[0], rows=0, performance=None)
     silent = [replace(year[0], versions=()), replace(year[1], versions=(unasked,))]
     page = monitor_page(silent, model="flights", evaluated_at=NOW)
     assert page.lead == "In 2013-02 nobody asked the champion; no alert is open."

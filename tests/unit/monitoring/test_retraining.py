@@ -11,8 +11,8 @@ import pytest
 from tests.unit.monitoring import small
 from tests.unit.registry.small import validation
 from workbench.config import RetrainingConfig
+from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.retraining import Decision, decide, explain
-from workbench.monitoring.windows import WindowFinding
 from workbench.registry.gates.bootstrap import Interval
 from workbench.registry.gates.judging import Gate
 

@@ -1,144 +1,102 @@
-"""The log cut into months, weeks and days."""
+"""Time cut into windows: months, weeks and days of a place, and shorter ones in UTC."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from tests.unit.monitoring import small
-from workbench.data.tables import Origin, Tables
-from workbench.errors import UnknownName
-from workbench.monitoring.windows import WindowFinding, find, from_frame, to_frame
+from workbench.monitoring.windows import Window, WindowSize, cut
+
+HOUR = timedelta(hours=1)
 
 
-def _find(predictions: pd.DataFrame, **options: Any) -> list[WindowFinding]:
-    given = {"config": small.CONFIG, "expected": 0.8, "threshold": 0.4, "html": False, **options}
-    return find(predictions, reference=small.reference(), **given)
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def story() -> list[WindowFinding]:
-    """August as ever; September drifts; nothing in October; in November the labels are chance."""
-    months = [
-        small.predictions("2026-08"),
-        small.predictions("2026-08", role="shadow", version=2),
-        small.predictions("2026-09", shift=2.0),
-        small.predictions("2026-11", lost=1.0),
+def names(first: str, last: str, size: WindowSize, timezone: str = "UTC") -> list[str]:
+    return [window.name for window in cut(at(first), at(last), size, timezone)]
+
+
+def test_months_are_those_of_the_calendar() -> None:
+    found = cut(at("2026-11-15T12:00"), at("2027-02-03"), "month")
+    assert [window.name for window in found] == ["2026-11", "2026-12", "2027-01", "2027-02"]
+    assert found[0] == Window("2026-11", at("2026-11-01"), at("2026-12-01"))
+    assert found[-1].end == at("2027-03-01")
+    leap = cut(at("2028-02-29"), at("2028-02-29"), "month")
+    assert [window.end - window.start for window in leap] == [timedelta(29)]
+
+
+def test_weeks_begin_on_monday_and_seven_days_are_a_week() -> None:
+    weeks = cut(at("2026-08-01"), at("2026-08-31"), "week")
+    assert [window.name for window in weeks] == [
+        *("2026-07-27", "2026-08-03", "2026-08-10", "2026-08-17", "2026-08-24", "2026-08-31"),
     ]
-    return _find(pd.concat(months, ignore_index=True), expected={1: 0.8})
+    assert {window.start.weekday() for window in weeks} == {0}
+    assert cut(at("2026-08-01"), at("2026-08-31"), timedelta(7)) == weeks
+    assert names("1969-12-31", "1970-01-05", "week") == ["1969-12-29", "1970-01-05"]
 
 
-@pytest.mark.practice("L7")
-def test_each_month_has_its_findings_and_an_empty_one_is_said(story: list[WindowFinding]) -> None:
-    assert [item.name for item in story] == ["2026-08", "2026-09", "2026-10", "2026-11"]
-    assert story[0].start == datetime(2026, 8, 1, tzinfo=UTC)
-    assert story[0].end == story[1].start == datetime(2026, 9, 1, tzinfo=UTC)
-    assert [item.drift.drifted for item in story] == [(), ("wind",), (), ()]
-    assert [item.drift.prediction for item in story] == ["stable", "drifted", "inconclusive", "stable"]
-    assert [item.champion.verdict if item.champion else None for item in story] == [
-        "held",
-        "held",
-        None,
-        "dropped",
-    ]
-    assert story[2].drift.rows == 0
-    assert story[2].performances == ()
+def test_windows_of_some_days_do_not_depend_on_where_one_begins_to_look() -> None:
+    whole = cut(at("2026-08-01"), at("2026-09-01"), timedelta(3))
+    for window in whole:
+        assert cut(window.start, window.start, timedelta(3)) == (window,)
+    assert cut(at("2026-08-20"), at("2026-09-01"), timedelta(3)) == whole[-5:]
 
 
-@pytest.mark.practice("P5")
-def test_champion_and_shadow_stand_side_by_side(story: list[WindowFinding]) -> None:
-    first, second = story[0].performances
-    assert (first.role, first.model_version, second.role, second.model_version) == (
-        "champion",
-        1,
-        "shadow",
-        2,
-    )
-    assert first.metrics == second.metrics
-    assert (first.expected, np.isnan(second.expected)) == (0.8, True)
+@pytest.mark.parametrize("size", ["day", "week", "month", timedelta(5), 6 * HOUR, timedelta(hours=36)])
+@pytest.mark.parametrize("timezone", ["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"])
+def test_windows_follow_each_other_and_hold_both_ends(size: WindowSize, timezone: str) -> None:
+    first, last = at("2026-03-07T23:59:59.999999"), at("2026-04-07T00:00")
+    found = cut(first, last, size, timezone)
+    assert all(one.end == other.start for one, other in pairwise(found))
+    assert all(window.start < window.end for window in found)
+    assert found[0].start <= first < found[0].end
+    assert found[-1].start <= last < found[-1].end
+    assert len({window.name for window in found}) == len(found)
 
 
-def test_what_the_shadow_was_asked_does_not_count_twice(story: list[WindowFinding]) -> None:
-    assert story[0].drift.rows == story[0].performances[0].rows == 800
-
-
-def test_an_answer_that_is_there_twice_counts_once_and_the_later_label_holds() -> None:
-    month = small.predictions("2026-08")
-    corrected = month.head(10).assign(value=1.0)
-    found = _find(pd.concat([month, corrected], ignore_index=True))[0]
-    assert found.performances[0].rows == 800
-    expected = (month["value"].sum() + 10 - month["value"].head(10).sum()) / 800
-    assert found.performances[0].positive_share == pytest.approx(expected)
+def test_a_moment_between_two_windows_is_in_the_later_one() -> None:
+    assert names("2026-09-01", "2026-09-01", "month") == ["2026-09"]
+    assert names("2026-08-31T23:59:59.999999", "2026-09-01", "month") == ["2026-08", "2026-09"]
+    assert names("2026-09-01T06:00", "2026-09-01T06:00", 6 * HOUR) == ["2026-09-01 06:00"]
 
 
 def test_the_month_begins_where_the_project_lives() -> None:
-    month = small.predictions("2026-08").assign(asked_at=pd.Timestamp("2026-08-01T02:00Z"))
-    assert [item.name for item in _find(month)] == ["2026-08"]
-    found = _find(month, timezone="America/New_York")[0]
-    assert found.name == "2026-07"
-    assert found.end == datetime(2026, 8, 1, 4, tzinfo=UTC)
+    (found,) = cut(at("2026-08-01T02:00"), at("2026-08-01T02:00"), "month", "America/New_York")
+    assert found == Window("2026-07", at("2026-07-01T04:00"), at("2026-08-01T04:00"))
 
 
-@pytest.mark.parametrize(
-    ("window", "first", "count"),
-    [("day", "2026-08-01", 31), ("week", "2026-07-27", 6), ("month", "2026-08", 1)],
-)
-def test_windows_may_be_days_weeks_or_months(window: str, first: str, count: int) -> None:
-    config = small.CONFIG.model_copy(update={"window": window, "minimum_labels": 20})
-    found = _find(small.predictions("2026-08"), config=config)
-    assert [len(found), found[0].name] == [count, first]
-    assert all(one.end == other.start for one, other in pairwise(found))
-    assert sum(item.drift.rows for item in found) == 800
+def test_days_on_which_clocks_change_have_23_or_25_hours() -> None:
+    spring = cut(at("2026-03-07T12:00"), at("2026-03-09T12:00"), "day", "America/New_York")
+    assert [window.end - window.start for window in spring] == [24 * HOUR, 23 * HOUR, 24 * HOUR]
+    autumn = cut(at("2026-11-01T12:00"), at("2026-11-01T12:00"), "day", "America/New_York")
+    assert autumn == (Window("2026-11-01", at("2026-11-01T04:00"), at("2026-11-02T05:00")),)
 
 
-def test_a_day_on_which_midnight_does_not_exist_begins_when_the_clock_does() -> None:
-    month = small.predictions("2026-09").assign(asked_at=pd.Timestamp("2026-09-06T12:00Z"))
-    config = small.CONFIG.model_copy(update={"window": "day"})
-    found = _find(month, config=config, timezone="America/Santiago")[0]
-    assert found.start == datetime(2026, 9, 6, 4, tzinfo=UTC)  # 01:00 there, since 00:00 was skipped
-    assert found.end == datetime(2026, 9, 7, 3, tzinfo=UTC)
+def test_a_day_without_midnight_begins_when_the_clock_does() -> None:
+    found = cut(at("2018-11-03T12:00"), at("2018-11-04T12:00"), "day", "America/Sao_Paulo")
+    # At 00:00 it became 01:00 there.
+    assert [window.start for window in found] == [at("2018-11-03T03:00"), at("2018-11-04T03:00")]
+    assert found[1].end - found[1].start == 23 * HOUR
+    (first,) = cut(at("2018-11-04T03:00"), at("2018-11-04T03:00"), "day", "America/Sao_Paulo")
+    assert first == found[1]
 
 
-def test_with_two_champions_in_a_window_the_one_that_answered_more_is_told() -> None:
-    both = [small.predictions("2026-08", 300, version=1), small.predictions("2026-08", version=2)]
-    both[0]["prediction_id"] = "a" + both[0]["prediction_id"]
-    found = _find(pd.concat(both, ignore_index=True))[0]
-    assert [item.model_version for item in found.performances] == [1, 2]
-    assert found.champion is found.performances[1]
+def test_a_day_with_two_midnights_begins_with_the_first() -> None:
+    (found,) = cut(at("2026-11-01T12:00"), at("2026-11-01T12:00"), "day", "America/Havana")
+    assert found == Window("2026-11-01", at("2026-11-01T04:00"), at("2026-11-02T05:00"))
 
 
-def test_no_predictions_are_no_findings_and_a_column_that_lacks_is_named() -> None:
-    month = small.predictions("2026-08")
-    assert _find(month.head(0)) == []
-    assert to_frame([]).empty
-    assert from_frame(to_frame([])) == []
-    with pytest.raises(UnknownName, match="no column 'value' in the predictions"):
-        _find(month.drop(columns="value"))
+def test_a_day_that_a_place_skipped_is_no_window() -> None:
+    found = cut(at("2011-12-29T12:00"), at("2011-12-31T12:00"), "day", "Pacific/Apia")
+    assert [window.name for window in found] == ["2011-12-29", "2011-12-31", "2012-01-01"]
 
 
-def test_a_feature_that_the_log_lacks_drifted_and_the_rest_is_judged() -> None:
-    found = _find(small.predictions("2026-08").drop(columns="feature.wind"))[0]
-    assert found.drift.drifted == ("wind",)
-    assert found.drift.features.set_index("feature").loc["origin", "verdict"] == "stable"
-
-
-def test_findings_are_written_as_a_dataset_and_read_back(story: list[WindowFinding], tmp_path: Path) -> None:
-    frame = to_frame(story)
-    assert frame["window"].tolist() == ["2026-08", "2026-08", "2026-09", "2026-10", "2026-11"]
-    tables = Tables(str(tmp_path))
-    version = tables.write("findings", frame, origin=Origin("r", "monitor", "ada"))
-    again = from_frame(tables.read(version))
-    pd.testing.assert_frame_equal(to_frame(again), frame, check_dtype=False)
-    for one, other in zip(again, story, strict=True):
-        assert (one.name, one.start, one.end) == (other.name, other.start, other.end)
-        assert one.drift.drifted == other.drift.drifted
-        assert [item.metrics for item in one.performances] == [
-            pytest.approx(item.metrics, nan_ok=True) for item in other.performances
-        ]
-        assert [item.verdict for item in one.performances] == [item.verdict for item in other.performances]
+def test_shorter_windows_are_counted_in_utc_and_named_by_the_local_clock() -> None:
+    found = cut(at("2026-11-01T03:00"), at("2026-11-01T12:00"), 6 * HOUR, "America/New_York")
+    assert [window.start for window in found] == [at(f"2026-11-01T{hour:02}:00") for hour in (0, 6, 12)]
+    assert [window.name for window in found] == ["2026-10-31 20:00", "2026-11-01 01:00", "2026-11-01 07:00"]
+    assert cut(at("1969-12-31T23:00"), at("1969-12-31T23:00"), 6 * HOUR)[0].start == at("1969-12-31T18:00")

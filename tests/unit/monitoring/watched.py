@@ -6,20 +6,21 @@ Version 3 loses ground as the wind changes, and version 4, which was asked besid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from workbench.monitoring.alerts import Alert
 from workbench.monitoring.drift import PREDICTION, Distribution, DriftResult, FeatureDrift
+from workbench.monitoring.findings import VersionFinding, WindowFinding
 from workbench.monitoring.health import Health
 from workbench.monitoring.opinions import GroupOpinion, Opinions, Remark
 from workbench.monitoring.performance import Calibration, Gap, Labels, Performance, ShadowDelta, Slice
 from workbench.monitoring.performance.calibration import Bin
 from workbench.monitoring.skew import FeatureSkew, SkewResult
-from workbench.monitoring.trend import FeatureProfile, Profile, TrendResult, judge_trend
+from workbench.monitoring.trend import FeatureProfile, Profile, judge_trend
 from workbench.monitoring.volume import Volume
+from workbench.monitoring.windows import Window
 from workbench.registry.gates.bootstrap import Interval
 
 _FEATURES = (
@@ -30,30 +31,9 @@ _METHOD = "Wasserstein distance (normed)"
 _SLICES = ("EWR", "JFK", "LGA")
 
 
-@dataclass(frozen=True)
-class Version:
-    role: str
-    version: int
-    rows: int
-    drift: DriftResult | None = None
-    performance: Performance | None = None
-    trend: TrendResult | None = None
-    health: Health | None = None
-    delta: ShadowDelta | None = None
-    opinions: Opinions | None = None
-    skew: SkewResult | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Window:
-    name: str
-    start: datetime
-    end: datetime
-    versions: tuple[Version, ...]
-
-
-def year(windows: int = 12, features: int = 15, seed: int = 0, rename: Sequence[str] = ()) -> list[Window]:
+def year(
+    windows: int = 12, features: int = 15, seed: int = 0, rename: Sequence[str] = ()
+) -> list[WindowFinding]:
     """So many windows of so many features; ``rename`` are names for the first of them."""
     random = np.random.default_rng(seed)
     names = [*_FEATURES, *(f"feature_{number:03d}" for number in range(features))][:features]
@@ -76,27 +56,36 @@ def year(windows: int = 12, features: int = 15, seed: int = 0, rename: Sequence[
         profiles.append(profile)
         lost = 0.06 * climb[at] if version == 3 else 0.0
         newest = at == windows - 1
-        champion = Version(
+        rows, failed, p99_ms = 9000 + 100 * at, int(random.integers(9, 27)), 20 + 8 * random.random()
+        champion = VersionFinding(
             "champion",
             version,
-            9000 + 100 * at,
-            drift,
-            _performance("champion", version, 0.75 - lost + random.normal(0, 0.004), newest),
-            trend,
-            _health(
-                "champion", version, 9000 + 100 * at, int(random.integers(9, 27)), 20 + 8 * random.random()
-            ),
-            opinions=_opinions() if newest else None,
+            rows,
+            failed,
+            drift=drift,
+            health=_health("champion", version, rows, failed, p99_ms),
+            profile=profile,
+            trend=trend,
             skew=_skew(names) if newest else None,
+            performance=_performance("champion", version, 0.75 - lost + random.normal(0, 0.004), newest),
+            opinions=_opinions() if newest else None,
             notes=("3 answers without a time are left out",) if newest else (),
         )
         versions = [champion]
         if promoted - 3 <= at < promoted:
-            delta = _delta(0.01 + 0.01 * (at - promoted + 3))
-            shadow = _performance("shadow", 4, 0.755 + random.normal(0, 0.004), newest)
-            health = _health("shadow", 4, champion.rows, 18, 31.0)
-            versions.append(Version("shadow", 4, champion.rows, None, shadow, None, health, delta))
-        found.append(Window(f"{start:%Y-%m}", start, end, tuple(versions)))
+            shadow = VersionFinding(
+                "shadow",
+                4,
+                rows,
+                18,
+                drift=drift,
+                health=_health("shadow", 4, rows, 18, 31.0),
+                profile=profile,
+                performance=_performance("shadow", 4, 0.755 + random.normal(0, 0.004), newest),
+                delta=_delta(0.01 + 0.01 * (at - promoted + 3)),
+            )
+            versions.append(shadow)
+        found.append(WindowFinding(Window(profile.window, start, end), tuple(versions), end))
     return found
 
 
