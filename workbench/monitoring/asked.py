@@ -120,5 +120,6 @@ def _skew(subject: Subject, window: Window, one: Answerer) -> SkewResult:
         role=one.role,
         version=one.version,
         rows=subject.config.sample,
+        of=one.rows,
     )
-    return measure_skew(subject.project, logged)
+    return measure_skew(subject.project, logged, subject.training)

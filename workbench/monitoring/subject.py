@@ -14,6 +14,7 @@ from workbench.config import MonitoringConfig
 from workbench.data.summary import Summary
 from workbench.errors import WorkbenchError
 from workbench.monitoring.performance import Standard
+from workbench.monitoring.skew import TrainingPath
 from workbench.monitoring.windows import Window, cut
 from workbench.project import Project
 from workbench.registry import Validation
@@ -78,12 +79,19 @@ class Subject:
     config: MonitoringConfig
     version: int | None = None
     _served: dict[int, Served] = field(default_factory=dict, repr=False)
+    _training: list[TrainingPath] = field(default_factory=list, repr=False)
 
     def served(self, version: int) -> Served:
         """What is known of a version; looked up once."""
         if version not in self._served:
             self._served[version] = Served.of(self.project, version)
         return self._served[version]
+
+    def training(self) -> TrainingPath:
+        """The training path with today's data; made once, since that reads the memory datasets."""
+        if not self._training:
+            self._training.append(TrainingPath(self.project))
+        return self._training[0]
 
     def answerers(self, start: datetime | None = None, end: datetime | None = None) -> list[Answerer]:
         """Who was asked in ``[start, end)``; champions first, of these the one that answered most."""

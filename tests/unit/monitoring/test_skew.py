@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.registry import small
+from tests.unit.serving.log.batches import batch
 from tests.unit.serving.models.test_registered import publish, write_ages
 from tests.unit.serving.tiny import until
 from workbench.data.columns import Columns
@@ -340,3 +341,22 @@ def test_a_sample_is_the_same_before_and_after_compaction_and_other_with_another
     assert {"input.owner", "feature.initial", "datasets"} <= set(frame.columns)
     assert len(sample_logged(log, rows=9999)) == 3000
     assert sample_logged(log, role="shadow").empty
+
+
+def test_of_very_many_only_stretches_are_read_and_the_sample_is_always_the_same(tmp_path: Path) -> None:
+    writer = SqliteWriter(tmp_path / "log", "test")
+    for hour in range(100):
+        writer.append([_hourly(hour)])
+    writer.close()
+    log, end = PredictionLog(tmp_path / "log"), NOON + timedelta(hours=100)
+    drawn = [sample_logged(log, NOON, end, rows=50, of=20_000) for _ in range(2)]
+    whole = sample_logged(log, NOON, end, rows=50)
+    assert len(drawn[0]) == len(whole) == 50
+    assert drawn[0].equals(drawn[1])
+    hours = drawn[0]["asked_at"].dt.floor("h")
+    assert hours.nunique() > 15  # spread over the whole
+
+
+def _hourly(hour: int) -> Batch:
+    asked_at = np.datetime64(NOON.replace(tzinfo=None), "us") + np.arange(200) * np.timedelta64(18_000, "ms")
+    return batch(hour, rows=200, asked_at=asked_at + np.timedelta64(hour, "h"))

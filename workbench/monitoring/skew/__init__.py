@@ -11,5 +11,14 @@ from __future__ import annotations
 from workbench.monitoring.skew.measuring import measure_skew
 from workbench.monitoring.skew.result import FeatureSkew, SkewResult, SkewVerdict
 from workbench.monitoring.skew.sampling import LoggedSample, sample_logged
+from workbench.monitoring.skew.training import TrainingPath
 
-__all__ = ["FeatureSkew", "LoggedSample", "SkewResult", "SkewVerdict", "measure_skew", "sample_logged"]
+__all__ = [
+    "FeatureSkew",
+    "LoggedSample",
+    "SkewResult",
+    "SkewVerdict",
+    "TrainingPath",
+    "measure_skew",
+    "sample_logged",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,9 @@ _LATE_SHARE = 0.01
 _MOST_VERSIONS = 5
 
 
-def measure_skew(project: Project, logged: pd.DataFrame) -> SkewResult:
+def measure_skew(
+    project: Project, logged: pd.DataFrame, training: Callable[[], TrainingPath] | None = None
+) -> SkewResult:
     """Compare what was served with what the training path makes of the same rows.
 
     Parameters
@@ -35,6 +37,8 @@ def measure_skew(project: Project, logged: pd.DataFrame) -> SkewResult:
         Rows of one version, as :func:`~workbench.monitoring.skew.sample_logged` gives them:
         ``prediction_id``, ``asked_at``, ``datasets``, raw inputs as ``input.NAME``, features as
         ``feature.NAME``.
+    training : callable, optional
+        The training path, for who has one already.
     """
     served = cases.features(logged) if len(logged) else None
     if served is None or served.columns.empty:
@@ -42,7 +46,7 @@ def measure_skew(project: Project, logged: pd.DataFrame) -> SkewResult:
     if cases.inputs(logged).columns.empty:
         return _nothing(logged, "the log has no raw inputs of these rows")
     try:
-        path = TrainingPath(project)
+        path = training() if training else TrainingPath(project)
         trained = path(logged)
     except WorkbenchError as error:
         return _nothing(logged, f"the training path is not there: {error.message}")

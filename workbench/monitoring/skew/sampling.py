@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["LoggedSample", "sample_logged"]
 
 _ROWS = 2000
+# Of more than so many times the rows that are wanted, stretches are read, which hold some times as many as
+# are wanted, since traffic is uneven.
+_MANY, _SPARE, _STRETCHES = 100, 10, 24
 
 
 class LoggedSample:
@@ -77,12 +81,33 @@ def sample_logged(
     version: int | None = None,
     rows: int = _ROWS,
     seed: int = 0,
+    of: int | None = None,
 ) -> pd.DataFrame:
-    """A sample of the predictions that ``log.read`` would read, with all their columns, in bounded memory."""
+    """A sample of the predictions that ``log.read`` would read, with all their columns, in bounded memory.
+
+    Parameters
+    ----------
+    of : int, optional
+        How many there are between ``start`` and ``end``. Of very many only some stretches of time are read,
+        spread evenly over the whole.
+    """
     drawn = LoggedSample(rows, seed)
-    for table in log.batches(start, end, role=role, version=version):
-        drawn.add(table)
+    for begin, finish in _stretches(start, end, rows, of):
+        for table in log.batches(begin, finish, role=role, version=version):
+            drawn.add(table)
     return drawn.frame()
+
+
+def _stretches(
+    start: datetime | None, end: datetime | None, rows: int, of: int | None
+) -> Iterator[tuple[datetime | None, datetime | None]]:
+    if start is None or end is None or of is None or of < _MANY * rows:
+        yield start, end
+        return
+    step = (end - start) / _STRETCHES
+    for number in range(_STRETCHES):
+        begin = start + number * step
+        yield begin, begin + step * (_SPARE * rows / of)
 
 
 def _hashes(table: pa.Table, seed: int) -> NDArray[np.uint64]:
