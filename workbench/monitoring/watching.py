@@ -24,6 +24,7 @@ from workbench.monitoring.subject import Subject
 from workbench.monitoring.windows import Window
 from workbench.project import Project
 from workbench.serving import PredictionLog
+from workbench.serving.truth.absent import count_absent
 from workbench.store.clock import Clock
 from workbench.store.database import open_database
 from workbench.store.ledger import held
@@ -112,6 +113,7 @@ def watch(
         with database.read() as connection:
             known = record.newest(connection, kept, model)
         findings = _look(subject, windows, now, known, on_window)
+        notes += _never_made(subject, findings)
         with database.write() as connection:
             hold(connection, kept)
             recorded = record.add(connection, kept, model, findings)
@@ -251,6 +253,13 @@ def _signals(
 
 def _to_backlog(rule: AlertConfig) -> AlertConfig:
     return rule.model_copy(update={"to": tuple(channel for channel in rule.to if channel == "backlog")})
+
+
+def _never_made(subject: Subject, findings: Sequence[WindowFinding]) -> Iterator[str]:
+    if any(finding.told for finding in findings):
+        absent = count_absent(subject.project, subject.log, subject.name)
+        if absent:
+            yield f"{absent:,} labels are about predictions that this log never made"
 
 
 def _in_use(connection: Connection, model: str, findings: Sequence[WindowFinding]) -> set[int]:
