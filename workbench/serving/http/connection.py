@@ -1,7 +1,8 @@
 """One client's connection: uvicorn's, with bounds on what comes before a request, and a last request.
 
 uvicorn waits without end for a request's head, takes one of any size, and at its end closes connections on
-which the next request may be under way.
+which the next request may be under way. And what it does for each request takes longer than to answer it, so
+requests for scores are answered here: see :mod:`.exchange`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from workbench.serving.http.exchange import Exchange, Scoring
 from workbench.serving.http.patience import Patience
-from workbench.serving.http.questions import asks_for_scores
+from workbench.serving.http.questions import INVOCATIONS, asks_for_scores
 from workbench.serving.http.reply import Reply
 from workbench.serving.protocol.refused import Refused
 from workbench.serving.settings import Limits
 
 __all__ = ["Connection"]
 
+_USUAL = INVOCATIONS.encode("ascii")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -57,7 +59,7 @@ class Connection(HttpToolsProtocol):
         self._scoring: Scoring | None = scoring
         self._limits, self._most, self._ended, self._is_last = limits, most, ended, is_last
         self._patience = Patience(self.loop)
-        self._head_bytes = 0
+        self._head_bytes = self._begun = 0
         self._is_whole = True
         self._unsent: tuple[Exchange, Reply] | None = None
         self._taking_timer: asyncio.TimerHandle | None = None
@@ -83,15 +85,17 @@ class Connection(HttpToolsProtocol):
         self._ended()
 
     def data_received(self, data: bytes) -> None:
+        begun, goes_on = self._begun, not self._is_whole
         super().data_received(data)
-        if not self._is_whole and not self.transport.is_closing():
+        is_request = goes_on or self._begun > begun
+        if not (self._is_whole and is_request) and not self.transport.is_closing():
             self._is_under_way(len(data))
 
     def _is_under_way(self, size: int) -> None:
         """Bound what has come of a request, and the time in which the rest has to."""
         if not self._is_in_head():
             # What is left of a body that was refused before it had come is bounded in time only, or the
-            # client would not get to read why.
+            # client would not get to read why. So is what is no request at all.
             if not self._is_answering():
                 self._patience.wait(self._limits.head_seconds, self._too_slow)
             return
@@ -153,6 +157,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_whole, self._head_bytes = False, 0
+        self._begun += 1
 
     def on_headers_complete(self) -> None:
         path = self._asked_path()
@@ -175,6 +180,8 @@ class Connection(HttpToolsProtocol):
         """The path, if scores are asked for."""
         if self.parser.get_method() != b"POST":
             return None
+        if self.url == _USUAL:
+            return INVOCATIONS
         path = unquote(httptools.parse_url(self.url).path.decode("ascii"))
         return path if asks_for_scores(path) else None
 

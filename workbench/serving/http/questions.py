@@ -22,16 +22,17 @@ from workbench.serving.protocol.content import ARROW, JSON, media_type
 from workbench.serving.protocol.refused import Refused
 from workbench.tracking.models import scores_of
 
-__all__ = ["SCORING", "Question", "Questions", "asks_for_scores", "only_json"]
+__all__ = ["INVOCATIONS", "SCORING", "Question", "Questions", "asks_for_scores", "only_json"]
 
+INVOCATIONS = "/invocations"
 #: The paths as routes have them.
-SCORING = ("/invocations", "/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer")
+SCORING = (INVOCATIONS, "/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer")
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 
 
 def asks_for_scores(path: str) -> bool:
     """Whether a POST to this path asks for scores."""
-    return path == "/invocations" or _INFER.fullmatch(path) is not None
+    return path == INVOCATIONS or _INFER.fullmatch(path) is not None
 
 
 class Question(NamedTuple):
@@ -56,7 +57,7 @@ class Questions:
         Refused
             It cannot be answered as it is.
         """
-        if path == "/invocations":
+        if path == INVOCATIONS:
             return self._invocation(head, body)
         found = _INFER.fullmatch(path)
         assert found is not None

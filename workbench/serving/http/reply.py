@@ -68,11 +68,12 @@ class Reply:
 
     def written(self, request_id: str, more: Iterable[tuple[bytes, bytes]], *, last: bool) -> bytes:
         """All of it as HTTP 1.1 has it, with ``more`` headers; ``last``: the connection closes behind it."""
-        headers = [*more, *self.headers, (b"x-request-id", request_id.encode("ascii"))]
+        headers = [*more, *self.headers]
         if last:
             headers.append((b"connection", b"close"))
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        return b"%b%b\r\n%b" % (STATUS_LINE[self.status], lines, self.body)
+        status, name = STATUS_LINE[self.status], request_id.encode("ascii")
+        return b"%b%bx-request-id: %b\r\n\r\n%b" % (status, lines, name, self.body)
 
 
 def failure(error: Exception, request_id: str, path: str) -> Reply:

@@ -166,13 +166,10 @@ def _keys(given: _Invocation) -> int:
 
 
 def _from_split(split: _Split) -> dict[str, Sequence[Cell]]:
-    names, data = split.columns, split.data
-    width = len(names)
-    check_twice(names)
-    for number, row in enumerate(data):
-        if len(row) != width:
-            raise Refused(400, f"row {number} has {len(row)} cells for {width} columns")
-    return dict(zip(names, zip(*data, strict=True), strict=True)) if width else {}
+    columns = _from_rows(split.data, split.columns, "dataframe_split")
+    if len(columns) != len(split.columns):
+        check_twice(split.columns)
+    return columns
 
 
 def _from_tensors(given: Any, names: Sequence[str], where: str, most_rows: int) -> dict[str, Sequence[Cell]]:
@@ -212,10 +209,13 @@ def _from_records(records: list[dict[str, Cell]], names: Sequence[str]) -> dict[
 
 
 def _from_rows(rows: list[list[Cell]], names: Sequence[str], where: str) -> dict[str, Sequence[Cell]]:
-    for number, row in enumerate(rows):
-        if len(row) != len(names):
-            raise Refused(400, f"{where}: row {number} has {len(row)} cells for {len(names)} columns")
-    return dict(zip(names, zip(*rows, strict=True), strict=True)) if names else {}
+    try:
+        return dict(zip(names, zip(*rows, strict=True), strict=True))
+    except ValueError:
+        number = next(number for number, row in enumerate(rows) if len(row) != len(names))
+        raise Refused(
+            400, f"{where}: row {number} has {len(rows[number])} cells for {len(names)} columns"
+        ) from None
 
 
 def _from_columns(columns: dict[str, Any], where: str) -> dict[str, Sequence[Cell]]:
