@@ -78,16 +78,16 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
         model=project.model.name,
         now=clock.now(),
     )
-    _show(watched)
+    _show(watched, project.objective.primary_metric)
     click.echo(f"page: {page}")
     click.echo(_next(watched))
 
 
-def _show(watched: Watched) -> None:
+def _show(watched: Watched, metric: str) -> None:
     from workbench.cli.output import print_table
 
     print_table(
-        ("window", "version", "answers", "drifted", "performance", "", "skew", "p99 ms", "failed"),
+        ("window", "version", "answers", "drifted", metric, "", "skew", "p99 ms", "failed"),
         (_row(finding, found) for finding in watched.findings for found in finding.versions or (None,)),
     )
     for note in _notes(watched):
@@ -103,16 +103,18 @@ def _show(watched: Watched) -> None:
 
 
 def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, ...]:
+    from workbench.registry.aliases import CHAMPION
+    from workbench.registry.gates.bootstrap import Interval
+
     if found is None:
         return (finding.name, "nobody was asked")
     drift, told = found.drift, found.performance
-    known = told is not None and told.value == told.value
     return (
         finding.name,
-        f"v{found.version} {found.role}",
+        f"v{found.version}" if found.role == CHAMPION else f"v{found.version} {found.role}",
         f"{found.rows:,}",
         f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?",
-        f"{told.metric} {told.value:.3f} [{told.low:.3f}, {told.high:.3f}]" if told and known else "",
+        str(Interval(told.value, told.low, told.high)) if told and told.labelled else "",
         told.verdict if told else "",
         found.skew.verdict if found.skew else "",
         f"{found.health.p99_ms:.1f}" if found.rows else "",

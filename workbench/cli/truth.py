@@ -78,7 +78,7 @@ def _show(name: str, done: Imported, without_value: int) -> None:
             f"unknown: {_rows(done.unknown)} about predictions that the log does not have (yet)", fg="yellow"
         )
     if done.kept:
-        click.echo("next: workbench run monitor shows how good the answers were")
+        click.echo("next: workbench monitor shows how good the answers were")
 
 
 @click.command(epilog="Examples:  workbench feedback    workbench feedback --log predictions/june --json")

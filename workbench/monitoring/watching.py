@@ -17,7 +17,16 @@ from workbench.config import MonitoringConfig
 from workbench.config.alerts import AlertConfig
 from workbench.errors import UsageError
 from workbench.monitoring import record
-from workbench.monitoring.alerts import Alert, Failure, WindowSignals, deliver, evaluate, hold, read
+from workbench.monitoring.alerts import (
+    Alert,
+    Evaluation,
+    Failure,
+    WindowSignals,
+    deliver,
+    evaluate,
+    hold,
+    read,
+)
 from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.measuring import measure_window
 from workbench.monitoring.subject import Subject
@@ -131,8 +140,7 @@ def watch(
         delivery = deliver(database, subject.config, clock)
     finally:
         database.close()
-    unseen = [f"rule {rule}: no window says anything of its signal" for rule in evaluation.unseen]
-    undecided = [f"rule {rule}: no window can tell yet" for rule in evaluation.undecided]
+    notes += _not_judged(evaluation, any(finding.window.end <= now for finding in findings))
     return Watched(
         kept,
         tuple(findings),
@@ -141,7 +149,7 @@ def watch(
         cleared=evaluation.cleared,
         alerts=tuple(alerts),
         undelivered=delivery.failed,
-        notes=(*notes, *unseen, *undecided),
+        notes=tuple(notes),
     )
 
 
@@ -199,16 +207,18 @@ def _windows(
     """The windows to look at, and what lies in none of them."""
     answerers = subject.answerers()
     if not answerers:
-        return (), ["nobody has been asked yet"]
+        one = subject.version
+        return (), [
+            "nobody has been asked yet" if one is None else f"v{one} has answered nothing in this log"
+        ]
     notes: list[str] = []
     first, newest = min(one.first for one in answerers), max(one.last for one in answerers)
     if newest > now and not replayed:
         notes.append(
             f"a clock is wrong: something was asked at {newest:%Y-%m-%d %H:%M} UTC, which is yet to come"
         )
-    if first > now:
-        return (), notes
-    windows = subject.windows(first, min(newest, now))
+    # A window that begins just now has nothing to show.
+    windows = tuple(window for window in subject.windows(first, min(newest, now)) if window.start < now)
     if len(windows) > last:
         notes.append(f"{len(windows) - last:,} windows before {windows[-last].name} were not looked at")
     return windows[-last:], notes
@@ -253,6 +263,17 @@ def _signals(
 
 def _to_backlog(rule: AlertConfig) -> AlertConfig:
     return rule.model_copy(update={"to": tuple(channel for channel in rule.to if channel == "backlog")})
+
+
+def _not_judged(evaluation: Evaluation, over: bool) -> Iterator[str]:
+    """Rules that could not be applied, which may be what is wrong."""
+    if not over:
+        yield "no window is over yet; rules for alerts look at it when it is"
+        return
+    if evaluation.unseen:
+        yield f"no window says anything of the signals of these rules: {', '.join(evaluation.unseen)}"
+    if evaluation.undecided:
+        yield f"no window can tell yet about these rules: {', '.join(evaluation.undecided)}"
 
 
 def _never_made(subject: Subject, findings: Sequence[WindowFinding]) -> Iterator[str]:
