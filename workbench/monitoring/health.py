@@ -13,6 +13,7 @@ import numpy as np
 from workbench.monitoring.quantiles import Quantiles
 from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.monitoring.volume import Hours, Silence, Volume
+from workbench.registry.aliases import CHAMPION
 from workbench.registry.gates.validation import plain
 from workbench.serving.answering.failures import REFUSED
 from workbench.serving.log.unkept import unkept
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Health", "HealthCount", "measure_health"]
 
-CHAMPION = "champion"
 _EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1
 # Of a version that works, nothing fails; what a few odd rows do is not to call anybody.
 _FAILED_SHARE = 0.01

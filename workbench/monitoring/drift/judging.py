@@ -61,13 +61,7 @@ def judge_drift(reference: Summary, window: Summary, *, columns: Sequence[str] |
 
 
 def measure_drift(
-    reference: pd.DataFrame,
-    window: pd.DataFrame,
-    *,
-    columns: Sequence[str] | None = None,
-    sample: int = 0,
-    seed: int = 0,
-    html: bool = False,
+    reference: pd.DataFrame, window: pd.DataFrame, *, columns: Sequence[str] | None = None
 ) -> DriftResult:
     """Compare two frames: :func:`judge_drift` of their summaries.
 
@@ -77,21 +71,12 @@ def measure_drift(
         Features as the model saw them; a column :data:`~workbench.data.summary.PREDICTION` holds the scores.
     columns : sequence of str, optional
         What to compare; default: the reference's columns.
-    sample : int
-        Not used: all rows are counted.
-    html : bool
-        Whether to keep Evidently's page of samples drawn with ``seed``.
     """
     there = None if columns is None else [name for name in columns if name in reference.columns]
     known = summarize(reference, there)
     counting = Counting(known)
     counting.add(window)
-    found = judge_drift(known, counting.summary(), columns=columns)
-    if not html or window.empty:
-        return found
-    from workbench.monitoring.evidently_page import as_html, evidently_page
-
-    return replace(found, html=as_html({"window": evidently_page(reference, window, seed=seed)}).encode())
+    return judge_drift(known, counting.summary(), columns=columns)
 
 
 def _judged(name: str, reference: Summary, window: Summary) -> FeatureDrift:

@@ -93,8 +93,6 @@ class DriftResult:
         One row for each feature, with the columns of :class:`FeatureDrift` and ``drifted``. The scores' own
         drift is :data:`~workbench.data.summary.PREDICTION`.
     rows, reference_rows : int
-    html : bytes or None
-        Evidently's own page.
     distributions : mapping of str to Distribution
         See :meth:`distribution`.
     line : float
@@ -104,7 +102,6 @@ class DriftResult:
     features: pd.DataFrame
     rows: int
     reference_rows: int
-    html: bytes | None = None
     distributions: Mapping[str, Distribution] = field(default_factory=dict, repr=False)
     line: float = _SHARE
 
@@ -117,7 +114,7 @@ class DriftResult:
         distributions: Mapping[str, Distribution],
     ) -> DriftResult:
         """The result of such judgements."""
-        return cls(_table([asdict(item) for item in features]), rows, reference_rows, None, distributions)
+        return cls(_table([asdict(item) for item in features]), rows, reference_rows, distributions)
 
     @property
     def judged(self) -> pd.DataFrame:
@@ -176,7 +173,7 @@ class DriftResult:
         return Signal("drift.share", self.share, "bad" if self.share >= self.line else "ok", says)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but Evidently's page as plain JSON values; NaN is null."""
+        """Everything as plain JSON values; NaN is null."""
         return {
             "rows": self.rows,
             "reference_rows": self.reference_rows,
@@ -189,7 +186,7 @@ class DriftResult:
     def from_dict(cls, raw: dict[str, Any]) -> DriftResult:
         """A result from what :meth:`to_dict` gave."""
         bars = {name: from_document(Distribution, item) for name, item in raw["distributions"].items()}
-        return cls(_table(raw["features"]), raw["rows"], raw["reference_rows"], None, bars, raw["line"])
+        return cls(_table(raw["features"]), raw["rows"], raw["reference_rows"], bars, raw["line"])
 
 
 _FIGURES = ("score", "threshold", "missing", "reference_missing", "new", "vanished", "outside")
