@@ -20,6 +20,7 @@
     │   └── AgentUnavailable     no warm process can be had, and why
     ├── DiskFull                 no room on the disk that something was to be written to
     ├── ItemMoved                somebody else changed an item of the backlog in the meantime
+    ├── LeaseHeld                somebody else is at what only one may do at a time
     ├── TrackingError            the tracking store does not answer, or cannot be used
     ├── RegistryError            about model versions and their aliases
     │   ├── UnsafeModel          a model file that will not be loaded, and why
@@ -45,6 +46,7 @@ __all__ = [
     "DatasetNotFound",
     "DiskFull",
     "ItemMoved",
+    "LeaseHeld",
     "MissingExtra",
     "NotebookError",
     "ParameterError",
@@ -181,6 +183,10 @@ class DiskFull(WorkbenchError):
 
 class ItemMoved(WorkbenchError):
     """Somebody else changed the item of the backlog since it was read; nothing was changed."""
+
+
+class LeaseHeld(WorkbenchError):
+    """Somebody else is at what only one may do at a time; nothing was done."""
 
 
 class TrackingError(WorkbenchError):

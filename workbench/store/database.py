@@ -1,7 +1,8 @@
 """The workbench database: one SQLite file by default, PostgreSQL by one setting.
 
 What has to be shared and durable lives here: the ledger of aliases, approvals, ground truth and feedback,
-findings, alerts and the backlog; and the run index, which is derived.
+findings, alerts and the backlog; scheduled times, leases, retrainings and baking periods; and the run
+index, which is derived.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from workbench.project import Project
 __all__ = ["Database", "open_database"]
 
 # The newest migration; a test holds it equal to the head of `migrations/versions`.
-REVISION = "0006"
+REVISION = "0007"
 _WAIT_FOR_LOCK_SECONDS = 30
 _ASK_REVISION = text("SELECT version_num FROM alembic_version")
 _MIGRATION_LOCK = 0x776F726B  # "work": any number that nobody else takes

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
@@ -32,14 +33,18 @@ __all__ = [
     "approvals",
     "backlog",
     "backlog_events",
+    "baking",
     "feedback",
     "findings",
     "ground_truth",
+    "leases",
     "ledger",
     "metadata",
     "notifications",
+    "retrainings",
     "run_index",
     "run_index_state",
+    "scheduled_times",
 ]
 
 
@@ -240,6 +245,85 @@ backlog_events = Table(
     Column("what", String(20), nullable=False),
     Column("detail", Text, nullable=False),
     UniqueConstraint("item", "number", name="backlog_events_one_successor"),
+)
+
+# Who may do now what only one may do at a time. `number` counts every change of hands and every renewal, so
+# that both are compare-and-set.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("number", Integer, nullable=False),
+)
+
+# What became of each scheduled time. The unique constraint is the claim, so no row is ever removed: its time
+# would come again. `next_try` is when one that failed is tried again; `attempt` counts from 1.
+scheduled_times = Table(
+    "scheduled_times",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String(200), nullable=False),
+    Column("schedule", String(200), nullable=False),
+    Column("scheduled_at", UtcTime, nullable=False),
+    Column("claimed_by", String(100), nullable=False),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("run_id", String(64)),
+    Column("report", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("ended_at", UtcTime),
+    Column("next_try", UtcTime),
+    Column("note", Text, nullable=False),
+    UniqueConstraint("project", "schedule", "scheduled_at", name="scheduled_times_claimed_once"),
+    Index("scheduled_times_by_status", "project", "status"),
+)
+
+# Each retraining from its trigger to its decision. `key` is of what triggered it, which starts one retraining
+# only; of those of a model that are not `decided`, there is one at most.
+retrainings = Table(
+    "retrainings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("trigger", String(50), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("run_id", String(64)),
+    Column("version", Integer),
+    Column("started_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("decision", String(20), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("key", String(64), nullable=False),
+    UniqueConstraint("key", name="retrainings_once"),
+    Index(
+        "retrainings_one_open",
+        "model",
+        unique=True,
+        sqlite_where=text("status <> 'decided'"),
+        postgresql_where=text("status <> 'decided'"),
+    ),
+)
+
+# The baking period after each promotion: `ledger_position` is the promotion's.
+baking = Table(
+    "baking",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("ledger_position", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("checked_at", UtcTime),
+    Column("evidence", JSON, nullable=False),
+    UniqueConstraint("model", "ledger_position", name="baking_one_a_promotion"),
+    Index("baking_by_status", "model", "status"),
 )
 
 # A copy of MLflow's runs that answers at once; derived, and never the truth. A run that was deleted
