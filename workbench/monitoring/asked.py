@@ -38,6 +38,8 @@ def look_at_asked(
     earlier: Sequence[WindowFinding],
 ) -> Iterator[VersionFinding]:
     """Drift, trend, skew and health of each answerer, whose rows are read once for all of them."""
+    if not answerers:
+        return
     counts = {(one.role, one.version): _Count.of(subject, one, now) for one in answerers}
     for table in subject.log.batches(
         window.start, window.end, columns=_columns(subject, answerers), failed=None

@@ -123,9 +123,14 @@ class WindowFinding:
         return self.window.name
 
     @property
-    def saw(self) -> tuple[int, int]:
-        """How much there was to be seen, which only ever grows: answers, and what was said of them."""
-        return sum(item.rows + item.failed for item in self.versions), self.told
+    def over(self) -> bool:
+        """Whether the window had ended by then."""
+        return self.evaluated_at >= self.window.end
+
+    @property
+    def saw(self) -> tuple[int, int, bool]:
+        """How much there was to be seen, which only ever grows: answers, what was said of them, the end."""
+        return sum(item.rows + item.failed for item in self.versions), self.told, self.over
 
     @property
     def champion(self) -> VersionFinding | None:

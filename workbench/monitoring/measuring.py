@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from workbench.monitoring.asked import look_at_asked
 from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.performance import Performance, UsualLabels
 from workbench.monitoring.subject import Subject
-from workbench.monitoring.told import look_at_told, untold
+from workbench.monitoring.told import look_at_told, untold, usual_of
 from workbench.monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ def measure_window(
     # What is asked later than now, as in a replay, has not been asked yet.
     past = replace(window, end=min(window.end, now))
     answerers = subject.answerers(past.start, past.end)
-    known = _by_answerer(before.versions if before else ())
+    # That nobody asked until the end can only be told when it is there.
+    ended = before is not None and not before.over and window.end <= now
+    known = _by_answerer(before.versions if before and not ended else ())
     fresh = [one for one in answerers if not _looked_at(one, known)]
     found = known | _by_answerer(look_at_asked(subject, past, fresh, now, earlier))
     versions = [found[one.role, one.version] for one in answerers]
-    if fresh or before is None or told != before.told or not _settled(before):
+    if fresh or before is None or told != before.told or not _settled(before, earlier):
         if told:
             versions = list(look_at_told(subject, past, versions, now, earlier))
         else:
@@ -63,10 +66,14 @@ def _looked_at(one: Answerer, known: Mapping[tuple[str, int], VersionFinding]) -
     return item is not None and (item.rows, item.failed) == (one.rows, one.failed)
 
 
-def _settled(before: WindowFinding) -> bool:
+def _settled(before: WindowFinding, earlier: Sequence[WindowFinding]) -> bool:
     """Whether time alone changes nothing; labels that are not in can become overdue."""
-    waiting = (
-        found is None or (found.labelled and not (found.labels and found.labels.judged))
-        for found in (item.performance for item in before.versions)
-    )
-    return not any(waiting)
+    usual = usual_of(earlier)
+    return not any(_waits(item.performance, usual) for item in before.versions)
+
+
+def _waits(found: Performance | None, usual: UsualLabels | None) -> bool:
+    if found is None or found.labels is None:
+        return found is None
+    overdue_some_day = usual is not None and found.rows > 0 and found.labels.state == "early"
+    return overdue_some_day or (found.labelled > 0 and not found.labels.judged)

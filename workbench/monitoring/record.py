@@ -36,7 +36,7 @@ def add(connection: Connection, log: str, model: str, findings: Sequence[WindowF
     rows = []
     for finding in findings:
         window, document = finding.window, finding.to_dict()
-        digest = hash_value(_found(document))
+        digest = hash_value([_found(document), finding.over])
         before = known.get(window)
         if before and (before.digest == digest or before.finding.saw > finding.saw):
             continue
