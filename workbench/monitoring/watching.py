@@ -140,7 +140,8 @@ def watch(
         delivery = deliver(database, subject.config, clock)
     finally:
         database.close()
-    notes += _not_judged(evaluation, any(finding.window.end <= now for finding in findings))
+    if findings:
+        notes += _not_judged(evaluation, any(finding.over for finding in findings))
     return Watched(
         kept,
         tuple(findings),
@@ -280,7 +281,8 @@ def _never_made(subject: Subject, findings: Sequence[WindowFinding]) -> Iterator
     if any(finding.told for finding in findings):
         absent = count_absent(subject.project, subject.log, subject.name)
         if absent:
-            yield f"{absent:,} labels are about predictions that this log never made"
+            are = "label is" if absent == 1 else "labels are"
+            yield f"{absent:,} {are} about predictions that this log never made"
 
 
 def _in_use(connection: Connection, model: str, findings: Sequence[WindowFinding]) -> set[int]:
