@@ -64,7 +64,7 @@ class _Newest:
 @click.command(epilog="Examples:  workbench status    workbench status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print as one JSON object.")
 def status(as_json: bool) -> None:
-    """Show the newest report of each phase, and what the registry's aliases point to."""
+    """Show the newest report of each phase, and how the served model stands: versions, alerts, backlog."""
     project = open_project()
 
     from workbench.cli.output import print_json, print_table, tell_tidied
@@ -76,6 +76,7 @@ def status(as_json: bool) -> None:
 
         tell_repairs(project)
     from workbench.registry import aliases
+    from workbench.site.standing import standing
 
     running = _running(project)
     phases = [_newest(project, name, running.get(name)) for name in project.order()]
@@ -84,11 +85,11 @@ def status(as_json: bool) -> None:
     if model:
         versions = {alias: held.get(alias) for alias in (aliases.CHAMPION, aliases.CHALLENGER)}
         versions["shadows"] = {alias: number for alias, number in held.items() if aliases.is_shadow(alias)}
+    stands = standing(project) if model else None
     if as_json:
         facts = [phase.facts() for phase in phases]
-        print_json(
-            {"project": project.name, "phases": facts, "model": model.name if model else None, **versions}
-        )
+        named = {"project": project.name, "phases": facts, "model": model.name if model else None}
+        print_json({**named, **versions, "standing": asdict(stands) if stands else None})
         return
     now = datetime.now(UTC)
     print_table(("phase", "status", "started", "took", "summary"), (phase.row(now) for phase in phases))
@@ -97,6 +98,8 @@ def status(as_json: bool) -> None:
         others = "".join(f", {alias} v{number}" for alias, number in versions["shadows"].items())
         challenger = f"v{held[aliases.CHALLENGER]}" if aliases.CHALLENGER in held else "none"
         click.echo(f"\nmodel {model.name}: champion {champion}, challenger {challenger}{others}")
+    for about, line in stands.lines() if stands else ():
+        click.echo(f"{about + ':':<15} {line}")
     if not any(phase.manifest or phase.running for phase in phases):
         click.echo("next: workbench run")
 

@@ -1,0 +1,261 @@
+"""How the served model stands, from the workbench database alone: ``workbench status`` says it.
+
+A person waits for it, so nothing that takes long to import is: what the monitor has recorded is read as the
+plain document that it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from workbench.config.alerts import Severity
+from workbench.data.summary import PREDICTION
+from workbench.project import Project
+from workbench.store import tables
+from workbench.store.database import open_database
+
+__all__ = [
+    "LIVE_LOG",
+    "WORST_FIRST",
+    "Baking",
+    "LastWindow",
+    "Retraining",
+    "ScheduledTime",
+    "Standing",
+    "standing",
+    "watched_log",
+]
+
+#: As `workbench.serving.settings` has it, which takes long to import.
+LIVE_LOG = "predictions/live"
+WORST_FIRST: tuple[Severity, ...] = ("critical", "warning", "info")
+_CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class LastWindow:
+    """The newest window in which the champion was looked at.
+
+    Attributes
+    ----------
+    drifted, judged : int
+        Features that drifted, of those that could be judged.
+    performance, why : str
+        ``held``, ``dropped``, ``inconclusive``, or empty when nothing is known; and the figures in words.
+    """
+
+    window: str
+    end: datetime
+    version: int
+    answers: int
+    failed: int
+    drifted: int
+    judged: int
+    performance: str
+    why: str
+
+    def __str__(self) -> str:
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        drift = f"{self.drifted} of {self.judged} features drifted" if self.judged else "drift cannot be told"
+        told = f"performance {self.performance} ({self.why})" if self.performance else "no label is known yet"
+        return f"{self.window}: v{self.version} answered {self.answers:,}{failed}; {drift}; {told}"
+
+
+@dataclass(frozen=True)
+class Baking:
+    """The newest baking period."""
+
+    version: int
+    previous: int | None
+    status: str
+    started_at: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        if self.status == "baking":
+            return f"v{self.version} until {self.until:%Y-%m-%d %H:%M} UTC"
+        became = {"passed": "passed", "rolled_back": f"rolled back to v{self.previous}"}
+        return f"v{self.version} {became.get(self.status, self.status)}"
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A retraining that is not decided yet."""
+
+    status: str
+    trigger: str
+    version: int | None
+    started_at: datetime
+
+    def __str__(self) -> str:
+        challenger = f" v{self.version}" if self.version else ""
+        return f"{self.status}{challenger} since {self.started_at:%Y-%m-%d %H:%M} UTC ({self.trigger})"
+
+
+@dataclass(frozen=True)
+class ScheduledTime:
+    """What became of a schedule's newest time."""
+
+    schedule: str
+    scheduled_at: datetime
+    status: str
+
+    def __str__(self) -> str:
+        return f"{self.schedule} {self.status} ({self.scheduled_at:%Y-%m-%d %H:%M} UTC)"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All of it at one moment.
+
+    Attributes
+    ----------
+    log : str
+        The prediction log that is watched; empty when nothing was ever looked at.
+    alerts : dict
+        How many are open, by severity, the worst first.
+    backlog : int
+        Open items of the project.
+    """
+
+    log: str
+    alerts: dict[str, int]
+    window: LastWindow | None
+    backlog: int
+    baking: Baking | None
+    retraining: Retraining | None
+    schedules: tuple[ScheduledTime, ...]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What there is to say: what it is about, and a line."""
+        count = sum(self.alerts.values())
+        severities = ", ".join(f"{number} {severity}" for severity, number in self.alerts.items())
+        said: list[tuple[str, object]] = []
+        if self.log:
+            said.append(("alerts", f"{count} open: {severities}" if count else "none is open"))
+        if self.window is not None:
+            said.append(("newest window", self.window))
+        said.append(("backlog", f"{self.backlog} open" if self.backlog else "empty"))
+        for about, what in (("baking", self.baking), ("retraining", self.retraining)):
+            if what is not None:
+                said.append((about, what))
+        if self.schedules:
+            said.append(("schedules", "; ".join(map(str, self.schedules))))
+        return [(about, str(what)) for about, what in said]
+
+
+def standing(project: Project) -> Standing:
+    """Look it up."""
+    model = project.config.model.name if project.config.model else ""
+    database = open_database(project)
+    try:
+        with database.read() as connection:
+            log = watched_log(connection, model)
+            return Standing(
+                log=log,
+                alerts=_alerts(connection, log, model),
+                window=_window(connection, log, model),
+                backlog=_backlog(connection, project.name),
+                baking=_baking(connection, model),
+                retraining=_retraining(connection, model),
+                schedules=_schedules(connection, project),
+            )
+    finally:
+        database.close()
+
+
+def watched_log(connection: Connection, model: str) -> str:
+    """The live log if the monitor has looked at it, else the one it looked at last; empty without any."""
+    found = tables.findings
+    query = (
+        select(found.c.log).where(found.c.model == model).order_by(found.c.log != LIVE_LOG, found.c.id.desc())
+    )
+    return connection.scalar(query.limit(1)) or ""
+
+
+def _alerts(connection: Connection, log: str, model: str) -> dict[str, int]:
+    alerts = tables.alerts.c
+    query = (
+        select(alerts.severity, func.count().label("open"))
+        .where(alerts.log == log, alerts.model == model, alerts.cleared == "")
+        .group_by(alerts.severity)
+    )
+    found = {row.severity: row.open for row in connection.execute(query)}
+    return {severity: found[severity] for severity in WORST_FIRST if severity in found}
+
+
+def _window(connection: Connection, log: str, model: str) -> LastWindow | None:
+    found = tables.findings.c
+    query = select(found.document).where(found.log == log, found.model == model)
+    newest = connection.scalar(query.order_by(found.window_end.desc(), found.revision.desc()).limit(1))
+    if newest is None:
+        return None
+    document = json.loads(newest)
+    champion = next((each for each in document["versions"] if each["role"] == _CHAMPION), None)
+    return _last_window(document["window"], champion) if champion else None
+
+
+def _last_window(window: Mapping[str, Any], champion: Mapping[str, Any]) -> LastWindow:
+    judged = [
+        each
+        for each in champion["drift"]["features"]
+        if each["verdict"] != "inconclusive" and each["feature"] != PREDICTION
+    ]
+    told = champion.get("performance", {})
+    return LastWindow(
+        window=window["name"],
+        end=datetime.fromisoformat(window["end"]),
+        version=champion["version"],
+        answers=champion["rows"],
+        failed=champion["failed"],
+        drifted=sum(each["verdict"] == "drifted" for each in judged),
+        judged=len(judged),
+        performance=told.get("verdict", ""),
+        why=told.get("why", ""),
+    )
+
+
+def _backlog(connection: Connection, project: str) -> int:
+    backlog = tables.backlog.c
+    query = select(func.count()).where(backlog.project == project, backlog.status == "open")
+    return connection.scalar(query) or 0
+
+
+def _baking(connection: Connection, model: str) -> Baking | None:
+    baking = tables.baking.c
+    query = select(baking.version, baking.previous, baking.status, baking.started_at, baking.until)
+    row = connection.execute(
+        query.where(baking.model == model).order_by(baking.ledger_position.desc()).limit(1)
+    ).first()
+    return Baking(*row) if row else None
+
+
+def _retraining(connection: Connection, model: str) -> Retraining | None:
+    found = tables.retrainings.c
+    query = select(found.status, found.trigger, found.version, found.started_at)
+    row = connection.execute(query.where(found.model == model, found.status != "decided")).first()
+    return Retraining(*row) if row else None
+
+
+def _schedules(connection: Connection, project: Project) -> tuple[ScheduledTime, ...]:
+    """The newest time of each schedule that was claimed."""
+    found = tables.scheduled_times.c
+    newest = (
+        select(found.schedule, func.max(found.scheduled_at).label("scheduled_at"))
+        .where(found.project == project.name)
+        .group_by(found.schedule)
+        .subquery()
+    )
+    query = (
+        select(found.schedule, found.scheduled_at, found.status)
+        .join(newest, (found.schedule == newest.c.schedule) & (found.scheduled_at == newest.c.scheduled_at))
+        .where(found.project == project.name)
+        .order_by(found.schedule)
+    )
+    return tuple(ScheduledTime(*row) for row in connection.execute(query))
