@@ -31,6 +31,7 @@ __all__ = [
 _BLUE, _ORANGE, _GREY, _RED, _INK = "#2f6db5", "#e07b28", "#b8bec6", "#c0392b", "#30363d"
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 _PART_COLOURS = {
+    "too_old": "#e4e7eb",
     "train": _BLUE,
     "develop": "#7fb2e5",
     "unknown_then": _RED,

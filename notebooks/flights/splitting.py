@@ -11,7 +11,7 @@ __all__ = ["DEVELOP", "PARTS", "cut_off", "split_by_time", "split_summary", "thi
 
 #: The last weeks before the cut-off: models are compared on them while they are developed.
 DEVELOP = pd.Timedelta(days=28)
-PARTS = ("train", "develop", "unknown_then", "validate", "later")
+PARTS = ("too_old", "train", "develop", "unknown_then", "validate", "later")
 
 
 def cut_off(as_of: str) -> pd.Timestamp:
@@ -19,7 +19,13 @@ def cut_off(as_of: str) -> pd.Timestamp:
     return pd.Timestamp(as_of, tz="America/New_York").tz_convert("UTC")
 
 
-def split_by_time(asked_at: pd.Series, landed_at: pd.Series, as_of: str) -> pd.Series:
+def split_by_time(
+    asked_at: pd.Series,
+    landed_at: pd.Series,
+    as_of: str,
+    train_from: str | None = None,
+    known_until: str | None = None,
+) -> pd.Series:
     """The part that each flight falls into.
 
     Parameters
@@ -30,12 +36,17 @@ def split_by_time(asked_at: pd.Series, landed_at: pd.Series, as_of: str) -> pd.S
         When its outcome was known.
     as_of : str
         The cut-off, such as ``"2013-07-01"``: nothing known later may be learnt from.
+    train_from : str, optional
+        The day from which on is learnt; default: from the first flight.
+    known_until : str, optional
+        Today: outcomes that were not known when it began do not count; default: all are known.
 
     Returns
     -------
     Series of str
         ``"train"``, ``"develop"`` (the last 28 days before the cut-off), ``"unknown_then"`` (asked before it,
-        landed after: its outcome was not known yet), ``"validate"`` (the month after) or ``"later"``.
+        landed after: its outcome was not known yet), ``"validate"`` (the month after) or ``"later"``; and
+        ``"too_old"`` before ``train_from``.
 
     Raises
     ------
@@ -48,13 +59,17 @@ def split_by_time(asked_at: pd.Series, landed_at: pd.Series, as_of: str) -> pd.S
         if not known.any():
             span = f"{asked_at.min():%Y-%m-%d} to {asked_at.max():%Y-%m-%d}"
             raise DataError(f"as_of {as_of}: no flight was {when} it; the flights span {span}")
+    old = asked_at < cut_off(train_from) if train_from else asked_at.isna()
+    unknown = landed_at >= cut_off(known_until) if known_until else landed_at.isna()
     conditions = [
-        asked_at >= end,
+        (asked_at >= end) | ((asked_at >= start) & unknown),
         asked_at >= start,
         landed_at >= start,
+        old,
         asked_at >= start - DEVELOP,
     ]
-    parts = np.select(conditions, ["later", "validate", "unknown_then", "develop"], default="train")
+    choices = ["later", "validate", "unknown_then", "too_old", "develop"]
+    parts = np.select(conditions, choices, default="train")
     return pd.Series(parts, index=asked_at.index, name="split", dtype="str")
 
 

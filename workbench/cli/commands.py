@@ -44,6 +44,8 @@ _COMMANDS = {
     "truth": ("truth", "Record what turned out to be true, from a file."),
     "feedback": ("truth", "Show what users think of the answers."),
     "monitor": ("monitor", "Look for drift, falling performance, skew and failures; raise alerts."),
+    "retrain": ("retrain", "Let the policy decide whether to retrain, and go on with what is under way."),
+    "trial": ("trial", "Measure what a new source of information would add."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),
     "site": ("site", "Write the index page of all reports, and the model cards."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),

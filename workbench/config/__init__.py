@@ -7,6 +7,7 @@ from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
 from workbench.config.monitoring import MonitoringConfig
 from workbench.config.reading import Config, duration, read_config, size
+from workbench.config.retraining import RetrainingConfig
 from workbench.config.sections import (
     ExecutionConfig,
     FingerprintConfig,
@@ -16,7 +17,6 @@ from workbench.config.sections import (
     PhaseConfig,
     ProjectConfig,
     RetentionConfig,
-    RetrainingConfig,
     SourceConfig,
     StoresConfig,
     TuneConfig,

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
 from workbench.config.monitoring import MonitoringConfig
+from workbench.config.retraining import RetrainingConfig
 from workbench.config.sections import (
     ExecutionConfig,
     ModelConfig,
@@ -22,7 +23,6 @@ from workbench.config.sections import (
     PhaseConfig,
     ProjectConfig,
     RetentionConfig,
-    RetrainingConfig,
     SourceConfig,
     StoresConfig,
     TuneConfig,
@@ -69,6 +69,16 @@ class Config(Section):
             path = " needs ".join(reversed(error.args[1]))
             raise ValueError(f"phases need each other in a circle: {path}") from error
         return phases
+
+    @model_validator(mode="after")
+    def _retrained(self) -> Config:
+        if "phases" in self.retraining.model_fields_set:
+            for name in self.retraining.phases:
+                if name not in self.phases:
+                    near = difflib.get_close_matches(name, self.phases, n=1)
+                    advice = f"; did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"[retraining] phases names {name!r}, which is no phase{advice}")
+        return self
 
     @model_validator(mode="after")
     def _tuned(self) -> Config:

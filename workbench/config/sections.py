@@ -18,7 +18,6 @@ __all__ = [
     "PhaseConfig",
     "ProjectConfig",
     "RetentionConfig",
-    "RetrainingConfig",
     "SourceConfig",
     "StoresConfig",
     "TuneConfig",
@@ -121,15 +120,6 @@ class PhaseConfig(Section):
     cell_timeout: Duration | None = None
     retries: int = Field(default=0, ge=0, le=20)
     retry_delay: Duration = timedelta(seconds=10)
-
-
-class RetrainingConfig(Section):
-    """The retraining policy: what starts it, on which data, and what may follow."""
-
-    trigger: tuple[Literal["data_drift", "performance"], ...] = ("data_drift", "performance")
-    windows_in_a_row: int = Field(default=1, ge=1)
-    training_days: int = Field(default=180, ge=1)
-    action: Literal["propose", "promote"] = "promote"
 
 
 class ExecutionConfig(Section):

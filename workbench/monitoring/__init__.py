@@ -8,7 +8,9 @@
 :func:`measure_drift`            drift of one table against another
 :func:`evidently_page`           Evidently's own report on samples, safe and small
 :func:`decide`                   whether the retraining policy calls for a challenger
+:func:`judge_shadow`             how a challenger fares beside the champion
 :func:`explain`                  the decision and what became of it, in one paragraph
+:func:`retrain`                  apply the policy, and go on with what is under way
 ===============================  =================================================================
 
 Charts of findings are in :mod:`~workbench.monitoring.figures`.
@@ -28,7 +30,7 @@ from workbench.monitoring.figures import (
 from workbench.monitoring.findings import VersionFinding, WindowFinding, from_frame, to_frame
 from workbench.monitoring.performance import Performance, measure_performance
 from workbench.monitoring.publishing import publish, verdicts
-from workbench.monitoring.retraining import Decision, decide, explain
+from workbench.monitoring.retraining import Decision, decide, explain, judge_shadow, retrain
 from workbench.monitoring.skew import sample_logged
 from workbench.monitoring.watching import Watched, look, watch
 
@@ -46,11 +48,13 @@ __all__ = [
     "explain",
     "flagged_of_hundred",
     "from_frame",
+    "judge_shadow",
     "look",
     "measure_drift",
     "measure_performance",
     "performance_over_time",
     "publish",
+    "retrain",
     "sample_logged",
     "served_over_time",
     "to_frame",

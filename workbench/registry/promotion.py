@@ -17,7 +17,7 @@ from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, SHADOW, Led
 from workbench.registry.answering import check_answers
 from workbench.registry.approvals import Tally
 from workbench.registry.loading import Answers, evidence
-from workbench.registry.succession import Reign, champion_before
+from workbench.registry.succession import InsteadOf, Reign, champion_before
 from workbench.registry.versions import ModelVersion, RegistryPhase, get_version
 from workbench.store.clock import Clock
 
@@ -74,6 +74,7 @@ def promote(
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
+    instead_of: InsteadOf = "anybody",
     dry_run: Literal[False] = False,
 ) -> LedgerEntry | None: ...
 
@@ -89,6 +90,7 @@ def promote(
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
+    instead_of: InsteadOf = "anybody",
     dry_run: Literal[True],
 ) -> Preview: ...
 
@@ -103,6 +105,7 @@ def promote(
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
+    instead_of: InsteadOf = "anybody",
     dry_run: bool = False,
 ) -> LedgerEntry | Preview | None:
     """Make a version the champion, the canary, the challenger, or one more shadow.
@@ -121,6 +124,8 @@ def promote(
         to be approved if the project asks for that.
     phase : RegistryPhase, optional
         The run that promotes. A draft promotes nothing, says so, and gets None.
+    instead_of : int, None or "anybody"
+        Who has to be champion still (None: nobody).
     dry_run : bool
         Check everything, change nothing, and return what was found.
 
@@ -135,6 +140,7 @@ def promote(
         print(f"draft: {version} was not promoted; a run from the command line does that")
         return None
     checked = _Checks(project, get_version(project, version), to, keep_on=dry_run)
+    succession.refuse_unless_still(instead_of, checked.champion)
     checked.everything(reason, force)
     if dry_run:
         return checked.preview()
@@ -155,6 +161,7 @@ class _Checks:
     def __init__(self, project: Project, chosen: ModelVersion, to: Target, *, keep_on: bool) -> None:
         self._project, self._chosen, self._to, self._keep_on = project, chosen, to, keep_on
         self._held = aliases.held(project)
+        self.champion = self._held.get(CHAMPION)
         self._facts: dict[str, provenance.RunFacts] = {}
         self._validation: dict[str, Any] = {}
         self._answered: Answers | None = None

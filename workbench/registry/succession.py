@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sqlalchemy import select
 
+from workbench.errors import AliasMoved
 from workbench.project import Project
 from workbench.registry.aliases import CHAMPION
 from workbench.store import tables
 from workbench.store.database import open_database
 
-__all__ = ["Reign", "champion_before", "champions"]
+__all__ = ["InsteadOf", "Reign", "champion_before", "champions", "refuse_unless_still"]
 
 #: A version that became champion (None: nobody was), and by what: ``promote``, ``rollback``.
 Reign = tuple[int | None, str]
+#: The champion that somebody is to follow; None: nobody is champion.
+InsteadOf = int | Literal["anybody"] | None
 
 
 def champions(project: Project) -> list[Reign]:
@@ -50,3 +54,16 @@ def champion_before(reigns: Sequence[Reign]) -> int | None:
     if reigns and reigns[-1][0] is None:
         return line[-1] if line else None
     return line[-2] if len(line) > 1 else None
+
+
+def refuse_unless_still(expected: InsteadOf, present: int | None) -> None:
+    """Refuse to replace another champion than the one that a version was held against.
+
+    Raises
+    ------
+    AliasMoved
+        Another one is champion by now.
+    """
+    if expected not in ("anybody", present):
+        was, now = (f"v{number}" if number else "nobody" for number in (expected, present))
+        raise AliasMoved(f"it was held against {was}, and champion is {now} by now: nothing was changed")

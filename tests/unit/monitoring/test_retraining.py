@@ -27,13 +27,19 @@ def _decide(findings: list[WindowFinding], *, now: datetime = NOW, **policy: Any
 def test_a_drop_in_performance_calls_for_retraining_with_its_figures() -> None:
     found = _decide([small.finding(10), small.finding(11, verdict="dropped", value=0.68)], training_days=90)
     assert found.retrain
-    assert (found.trigger, found.windows) == ("performance", ("2026-11",))
+    assert (found.trigger, found.cause) == ("performance", ("2026-11",))
     assert found.reason == (
         "Retraining is called for: the champion's performance, of which a drop of 0.05 counts: in 2026-11 "
         "roc_auc 0.680 [0.660, 0.700] where 0.750 was expected (880 labels). The challenger learns from the "
-        "90 days before 2026-12-01, as far as their outcome was known by then."
+        "90 days before 2026-11-01, as far as outcomes were known by then, and is judged on the 30 days that "
+        "follow, as far as outcomes were known by 2026-12-01."
     )
-    assert (found.train_from, found.train_until) == (NOW - timedelta(days=90), NOW)
+    until = NOW - timedelta(days=30)
+    assert (found.train_from, found.train_until, found.known_until) == (
+        until - timedelta(days=90),
+        until,
+        NOW,
+    )
 
 
 def test_the_policy_judges_by_its_own_settings() -> None:
@@ -56,7 +62,7 @@ def test_drift_of_enough_features_calls_for_retraining() -> None:
 @pytest.mark.practice("L8")
 def test_without_a_reason_nothing_is_retrained_and_the_figures_are_told() -> None:
     found = _decide([small.finding(11, drifted=1)])
-    assert (found.retrain, found.trigger, found.windows) == (False, "", ())
+    assert (found.retrain, found.trigger, found.cause) == (False, "", ())
     assert found.reason == (
         "No retraining; no trigger was reached: the champion's performance, of which a drop of 0.05 counts: "
         "in 2026-11 roc_auc 0.750 [0.730, 0.770] where 0.750 was expected (880 labels); data drift, of which "
@@ -78,7 +84,7 @@ def test_several_windows_in_a_row_are_asked_for() -> None:
     dropped = [small.finding(month, verdict="dropped") for month in (9, 11)]
     assert not _decide([dropped[0], small.finding(10), dropped[1]], windows_in_a_row=2).retrain
     found = _decide([small.finding(9), small.finding(10, verdict="dropped"), dropped[1]], windows_in_a_row=2)
-    assert found.windows == ("2026-10", "2026-11")
+    assert found.cause == ("2026-10", "2026-11")
     alone = _decide([dropped[1]], windows_in_a_row=2)
     assert not alone.retrain
     assert "no trigger was reached in 2 windows in a row" in alone.reason
@@ -112,7 +118,7 @@ def test_nothing_found_yet_is_said() -> None:
 
 def test_a_decision_is_plain_json() -> None:
     found = json.loads(json.dumps(_decide([small.finding(11, drifted=4)]).to_dict()))
-    assert (found["retrain"], found["train_until"]) == (True, "2026-12-01T00:00:00+00:00")
+    assert (found["retrain"], found["train_until"]) == (True, "2026-11-01T00:00:00+00:00")
 
 
 @pytest.mark.practice("L8")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.registry.approvals import Tally
     from workbench.registry.lineage import Lineage
 
-__all__ = ["CardFacts", "gather"]
+__all__ = ["CardFacts", "definitions", "gather"]
 
 _CATALOGUE = "feature_catalogue"
 _REQUIREMENTS = "requirements.txt"
@@ -81,8 +81,15 @@ class CardFacts:
         return next((entry for entry in reversed(self.ledger) if entry.alias == alias), None)
 
 
-def gather(project: Project, version: int | str, *, clock: Clock | None = None) -> CardFacts:
+def gather(
+    project: Project, version: int | str, *, measure: bool = True, clock: Clock | None = None
+) -> CardFacts:
     """Look up all there is on a version, which is named by its number or an alias.
+
+    Parameters
+    ----------
+    measure : bool
+        Also measure on the recorded holdout what the validation did not, which takes longest of all.
 
     Raises
     ------
@@ -95,7 +102,9 @@ def gather(project: Project, version: int | str, *, clock: Clock | None = None) 
     names = tuple(_try("features", missing, lambda: feature_names(chosen, project)) or ())
     answered = _try("answers", missing, lambda: check_answers(project, chosen).cases)
     measured = None
-    if validation is None or answered is None:
+    if not measure:
+        missing["insight"] = "it was not measured here; the model card says"
+    elif validation is None or answered is None:
         missing["insight"] = missing.get("validation") or missing["answers"]
     else:
         measured = _try("insight", missing, lambda: insight(project, chosen, validation))
@@ -108,7 +117,7 @@ def gather(project: Project, version: int | str, *, clock: Clock | None = None) 
         insight=measured,
         answered=answered,
         features=names,
-        definitions=_definitions(project, set(names)),
+        definitions={name: text for name, text in definitions(project).items() if name in names},
         approvals=approvals.tally(project, chosen, aliases.CHAMPION),
         ledger=tuple(e for e in aliases.ledger(project) if number in (e.from_version, e.to_version)),
         way_back=lineage.of(project, chosen),
@@ -125,8 +134,8 @@ def _try(what: str, missing: dict[str, str], look: Callable[[], _T]) -> _T | Non
     return None
 
 
-def _definitions(project: Project, names: set[str]) -> dict[str, str]:
-    """Definitions from the feature catalogue, if the project writes one; its newest version."""
+def definitions(project: Project) -> dict[str, str]:
+    """What features mean, from the newest version of the feature catalogue, if the project writes one."""
     try:
         newest = Tables(project.data_uri).history(_CATALOGUE)[:1]
         frame = Tables(project.data_uri).read(newest[0], ["feature", "definition"]) if newest else None
@@ -135,7 +144,7 @@ def _definitions(project: Project, names: set[str]) -> dict[str, str]:
     if frame is None:
         return {}
     found: dict[Any, Any] = dict(zip(frame["feature"], frame["definition"], strict=True))
-    return {str(name): str(text) for name, text in found.items() if name in names and isinstance(text, str)}
+    return {str(name): str(text) for name, text in found.items() if isinstance(text, str)}
 
 
 def _requirements(project: Project, version: ModelVersion) -> tuple[str, ...]:

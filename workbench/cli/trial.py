@@ -1,0 +1,45 @@
+"""``workbench trial``."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.project import open_project
+
+
+@click.command(
+    epilog="Example:  workbench trial --source airports --features flights.trials:destination_altitude"
+)
+@click.option(
+    "--source", required=True, metavar="NAME", help="The new one: [sources.NAME] in workbench.toml."
+)
+@click.option(
+    "--features",
+    required=True,
+    metavar="MODULE:FUNCTION",
+    help="Makes feature columns out of prepared rows and the source.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def trial(source: str, features: str, as_json: bool) -> None:
+    """Measure what a new source of information would add, before anything is built on it.
+
+    The champion's estimator is trained and judged twice on the same rows, with and without what the source
+    says. Nothing is kept, and no version is registered.
+    """
+    project = open_project()
+
+    from workbench.cli.output import print_json
+    from workbench.registry.trial import trial as measure
+    from workbench.store.clock import SystemClock
+
+    found = measure(project, source, features, clock=SystemClock())
+    if as_json:
+        print_json(found.to_dict())
+        return
+    click.echo(f"{found}.")
+    if found.verdict == "adds":
+        click.echo(
+            "next: add its columns to the features, and let workbench run train a challenger with them"
+        )
+    else:
+        click.echo("next: another source, or other columns of this one")
