@@ -46,6 +46,7 @@ _COMMANDS = {
     "monitor": ("monitor", "Look for drift, falling performance, skew and failures; raise alerts."),
     "retrain": ("retrain", "Let the policy decide whether to retrain, and go on with what is under way."),
     "trial": ("trial", "Measure what a new source of information would add."),
+    "schedule": ("schedule", "Run phases, notebooks and commands when workbench.toml says so."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),
     "site": ("site", "Write the index page of all reports, and the model cards."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from workbench.config.alerts import AlertConfig
+from workbench.config.baking import BakingConfig
 from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
 from workbench.config.monitoring import MonitoringConfig
 from workbench.config.reading import Config, duration, read_config, size
 from workbench.config.retraining import RetrainingConfig
+from workbench.config.schedules import FailureConfig, FreshConfig, ScheduleConfig
 from workbench.config.sections import (
     ExecutionConfig,
     FingerprintConfig,
@@ -26,11 +28,14 @@ from workbench.config.serving import CanaryConfig, KeyConfig, ServingConfig, Tls
 __all__ = [
     "AlertConfig",
     "ApprovalsConfig",
+    "BakingConfig",
     "BehaviourConfig",
     "CanaryConfig",
     "Config",
     "ExecutionConfig",
+    "FailureConfig",
     "FingerprintConfig",
+    "FreshConfig",
     "FreshnessConfig",
     "GatesConfig",
     "KeyConfig",
@@ -42,6 +47,7 @@ __all__ = [
     "ProjectConfig",
     "RetentionConfig",
     "RetrainingConfig",
+    "ScheduleConfig",
     "ServingConfig",
     "SourceConfig",
     "StoresConfig",

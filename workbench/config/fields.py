@@ -1,14 +1,15 @@
-"""What sections of ``workbench.toml`` are made of: names, durations, sizes."""
+"""What sections of ``workbench.toml`` are made of: names, durations, sizes, time zones."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
-__all__ = ["MODULE", "NAME", "REFERENCE", "Duration", "Section", "Size"]
+__all__ = ["MODULE", "NAME", "REFERENCE", "Duration", "Section", "Size", "TimeZone"]
 
 NAME = r"^[a-z][a-z0-9_-]*$"
 MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
@@ -26,8 +27,21 @@ def _seconds(value: Any) -> Any:
     return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
 
 
+def _on_the_map(timezone: str) -> str:
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(timezone, zoneinfo.available_timezones(), n=1)
+        advice = f"did you mean {near[0]!r}?" if near else 'a name such as "Europe/Berlin" is meant'
+        raise ValueError(f"no time zone {timezone!r}; {advice}") from None
+    return timezone
+
+
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Size = Annotated[ByteSize, Field(gt=0)]
+TimeZone = Annotated[str, AfterValidator(_on_the_map)]
 
 
 class Section(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 
 from workbench.config.alerts import AlertConfig
 from workbench.config.channels import MailConfig, WebhookConfig
-from workbench.config.fields import NAME, Duration, Section
+from workbench.config.fields import NAME, Duration, Section, TimeZone
 
 __all__ = ["MonitoringConfig"]
 
@@ -29,7 +29,7 @@ class MonitoringConfig(Section):
     """
 
     window: str = "month"
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     drift_share: float = 0.5
     performance_drop: float = 0.03
     minimum_labels: int = 500
@@ -53,19 +53,6 @@ class MonitoringConfig(Section):
                 raise ValueError('"day", "week", "month", or a length such as "7d" or "6h"') from None
         return window
 
-    @field_validator("timezone")
-    @classmethod
-    def _on_the_map(cls, timezone: str) -> str:
-        import zoneinfo
-
-        try:
-            zoneinfo.ZoneInfo(timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            near = difflib.get_close_matches(timezone, zoneinfo.available_timezones(), n=1)
-            advice = f"did you mean {near[0]!r}?" if near else 'a name such as "Europe/Berlin" is meant'
-            raise ValueError(f"no time zone {timezone!r}; {advice}") from None
-        return timezone
-
     @model_validator(mode="after")
     def _reach_somebody(self) -> MonitoringConfig:
         for name, count in Counter(alert.name for alert in self.alerts).items():
@@ -73,8 +60,8 @@ class MonitoringConfig(Section):
                 raise ValueError(f"two alerts are called {name!r}; each needs a name of its own")
         for alert in self.alerts:
             for channel in alert.to:
-                if channel not in self.channels:
-                    raise ValueError(f"alert {alert.name!r}: {_unknown_channel(channel, self.channels)}")
+                if problem := self.unknown(channel):
+                    raise ValueError(f"alert {alert.name!r}: {problem}")
         return self
 
     @property
@@ -82,6 +69,10 @@ class MonitoringConfig(Section):
         """Where an alert may go to, as ``to`` names it."""
         webhooks, mail = (f"webhook:{name}" for name in self.webhooks), (f"mail:{name}" for name in self.mail)
         return ("backlog", *webhooks, *mail)
+
+    def unknown(self, channel: str) -> str:
+        """What is wrong with a channel that somebody names; empty for one that there is."""
+        return "" if channel in self.channels else _unknown_channel(channel, self.channels)
 
     @property
     def length(self) -> timedelta | None:

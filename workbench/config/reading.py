@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections import Counter
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from workbench.config.baking import BakingConfig
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
 from workbench.config.monitoring import MonitoringConfig
 from workbench.config.retraining import RetrainingConfig
+from workbench.config.schedules import ScheduleConfig
 from workbench.config.sections import (
     ExecutionConfig,
     ModelConfig,
@@ -48,7 +51,9 @@ class Config(Section):
     approvals: ApprovalsConfig = ApprovalsConfig()
     serving: ServingConfig = ServingConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
+    baking: BakingConfig = BakingConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    schedules: tuple[ScheduleConfig, ...] = ()
     execution: ExecutionConfig = ExecutionConfig()
     retention: RetentionConfig = RetentionConfig()
     tune: dict[str, TuneConfig] = Field(default_factory=dict)
@@ -71,6 +76,13 @@ class Config(Section):
         return phases
 
     @model_validator(mode="after")
+    def _told(self) -> Config:
+        for channel in self.baking.to:
+            if problem := self.monitoring.unknown(channel):
+                raise ValueError(f"[baking] to: {problem}")
+        return self
+
+    @model_validator(mode="after")
     def _retrained(self) -> Config:
         if "phases" in self.retraining.model_fields_set:
             for name in self.retraining.phases:
@@ -87,6 +99,18 @@ class Config(Section):
                 near = difflib.get_close_matches(name, self.phases, n=1)
                 advice = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"[tune.{name}] is of no phase{advice}")
+        return self
+
+    @model_validator(mode="after")
+    def _scheduled(self) -> Config:
+        for name, count in Counter(schedule.name for schedule in self.schedules).items():
+            if count > 1:
+                raise ValueError(f"two schedules are called {name!r}; each needs a name of its own")
+        for schedule in self.schedules:
+            schedule.check_phases(self.phases)
+            for channel in schedule.on_failure.notify:
+                if problem := self.monitoring.unknown(channel):
+                    raise ValueError(f"schedule {schedule.name!r}: {problem}")
         return self
 
 
@@ -155,10 +179,13 @@ def _line(text: str, keys: list[str]) -> int:
     found, start = 1, 0
     for depth in range(len(keys), 0, -1):
         header = re.compile(r"^\s*\[+\s*" + r"\s*\.\s*".join(map(re.escape, keys[:depth])) + r"\s*\]+")
-        at = next((i for i, line in enumerate(lines) if header.match(line)), None)
-        if at is not None:
+        headers = [i for i, line in enumerate(lines) if header.match(line)]
+        if headers:
+            rest = keys[depth:]
+            number = int(rest[0]) if rest[:1] and rest[0].isdigit() else 0  # of a list of tables
+            at = headers[min(number, len(headers) - 1)]
             found, start = at + 1, at + 1
-            keys = keys[depth:]
+            keys = rest[1:] if rest[:1] and rest[0].isdigit() else rest
             break
     for key in keys[:1]:
         for i in range(start, len(lines)):

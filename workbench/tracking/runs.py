@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PIPELINE",
+    "SCHEDULED",
     "RunInfo",
     "dataset_tag",
     "end",
@@ -23,11 +25,15 @@ __all__ = [
     "list_runs",
     "log_lineage",
     "metrics_of",
+    "scheduled",
     "start",
     "with_token",
 ]
 
+#: In the environment of a process that a schedule started: which scheduled time, and which attempt.
+SCHEDULED = "WORKBENCH_SCHEDULED"
 _TOKEN = "workbench.work"
+_SCHEDULED_TAG = "workbench.scheduled"
 
 
 def start(
@@ -58,6 +64,8 @@ def start(
     }
     if parent:
         tags["mlflow.parentRunId"] = parent
+    elif mark := os.environ.get(SCHEDULED):
+        tags[_SCHEDULED_TAG] = mark
     if token:
         tags[_TOKEN] = token
     if trial is not None:
@@ -73,9 +81,18 @@ def start(
 
 def with_token(project: Project, token: str) -> list[str]:
     """The runs that were opened with this token, drafts among them: one or none."""
+    return _tagged(project, _TOKEN, token)
+
+
+def scheduled(project: Project, mark: str) -> list[str]:
+    """The runs of a scheduled time, as its process knew it by :data:`SCHEDULED`: one or none."""
+    return _tagged(project, _SCHEDULED_TAG, mark)
+
+
+def _tagged(project: Project, tag: str, value: str) -> list[str]:
     client = store.client(project)
     experiments = [store.experiment_id(project, draft=draft) for draft in (False, True)]
-    found = client.search_runs(experiments, f"tags.`{_TOKEN}` = '{token}'")
+    found = client.search_runs(experiments, f"tags.`{tag}` = '{value}'")
     return [str(run.info.run_id) for run in found]
 
 

@@ -1,0 +1,186 @@
+"""A scheduled run as a process: a command of ours, forked from the agent where there is one.
+
+It is below a keeper of its own, so that it ends with its scheduler, and whatever it does cannot take the
+scheduler down. The command is a list of arguments; no shell reads it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.config import ScheduleConfig
+from workbench.errors import AgentUnavailable
+from workbench.execution.agent import client
+from workbench.execution.agent.identity import NoPlace, identify
+from workbench.execution.agent.request import Request, inherited
+from workbench.execution.schedule.records import ScheduledTime, Status
+from workbench.project import Project
+from workbench.tracking.runs import SCHEDULED
+
+__all__ = ["Outcome", "arguments", "begin", "goes_on", "outcome", "warm_up"]
+
+# Long enough for a run that is told to end to write its report.
+_GRACE_SECONDS = 10.0
+_KILLED = "its process was killed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a scheduled run ended; ``why`` is one line."""
+
+    status: Status
+    run_id: str = ""
+    report: str = ""
+    why: str = ""
+
+
+def arguments(schedule: ScheduleConfig) -> tuple[str, ...]:
+    """What follows ``workbench`` on the command line that does the same by hand."""
+    if schedule.command:
+        return schedule.command
+    what = (schedule.notebook,) if schedule.notebook else schedule.phases
+    values = (("-p", f"{name}={_text(value)}") for name, value in schedule.parameters.items())
+    forced = ("--force",) if schedule.force else ()
+    return ("run", *what, *forced, "--json", *(word for pair in values for word in pair))
+
+
+def _text(value: str | int | float | bool) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def begin(
+    project: Project,
+    schedule: ScheduleConfig,
+    time: ScheduledTime,
+    folder: Path,
+    *,
+    before: Callable[[], None],
+) -> client.Process:
+    """Start it in ``folder``, the project's or the one of the commit that it is pinned to.
+
+    Parameters
+    ----------
+    before : callable
+        Called when the process is there and before it does anything: if it raises, nothing is ever done.
+
+    Raises
+    ------
+    AgentUnavailable
+        No process can be started.
+    """
+    environment = _environment(folder) | {SCHEDULED: time.mark}
+    request = Request(
+        command=("workbench.cli", *arguments(schedule)),
+        folder=str(folder),
+        environment=environment,
+        inherited=inherited(),
+        name="wb-scheduled",
+        import_from=str(folder),
+        grace=_GRACE_SECONDS,
+    )
+    printed, said = _files(project, time)
+    with open(printed, "wb") as out, open(said, "wb") as err, open(os.devnull, "rb") as nothing:
+        # The lock is of the open file, which the process goes on to have when we are killed.
+        fcntl.flock(err, fcntl.LOCK_EX)
+        files = (nothing.fileno(), out.fileno(), err.fileno())
+        if not client.why_not(environment):
+            try:
+                agent = identify(environment, folder)
+                return client.fork(agent, request, files, before=lambda _: before())
+            except (AgentUnavailable, NoPlace):
+                pass  # an ordinary process takes longer, and does the same
+        before()
+        return client.keep(_ordinary(request), files)
+
+
+def warm_up(folder: Path) -> None:
+    """See to it that an agent is there, and imports what runs will need, before a scheduled time."""
+    environment = _environment(folder)
+    if not client.why_not(environment):
+        try:
+            client.start_agent(identify(environment, folder))
+        except (AgentUnavailable, NoPlace):
+            return  # the run is started without one, then
+
+
+def goes_on(project: Project, time: ScheduledTime) -> bool:
+    """Whether its process, or something that this started, is still there on this machine."""
+    try:
+        with open(_files(project, time)[1], "rb") as said:
+            fcntl.flock(said, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def outcome(project: Project, time: ScheduledTime, exit_status: int | None) -> Outcome | None:
+    """What its process printed and said; ``exit_status`` is None where nobody waited for it.
+
+    None when that does not tell.
+    """
+    printed, said = _files(project, time)
+    found = _of_run(_read(printed))
+    if found is None and exit_status is None:
+        return None
+    last = _last_line(_read(said))
+    if found is not None:
+        why = "" if found.status == "finished" else found.why or last
+        return Outcome(found.status, found.run_id, found.report, why)
+    if exit_status == 0:
+        return Outcome("finished")
+    status: Status = "killed" if exit_status is None or exit_status < 0 else "failed"
+    return Outcome(status, why=last or (_KILLED if status == "killed" else f"exit status {exit_status}"))
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    inherits = {name: value for name, value in os.environ.items() if name != SCHEDULED}
+    return {**inherits, "WORKBENCH_PROJECT": str(folder)}
+
+
+def _ordinary(request: Request) -> Request:
+    return replace(request, command=(sys.executable, "-m", *request.command))
+
+
+def _files(project: Project, time: ScheduledTime) -> tuple[Path, Path]:
+    """Where it prints, and where it says what goes wrong."""
+    folder = project.state / "schedules"
+    folder.mkdir(exist_ok=True)
+    name = f"{time.schedule}-{time.scheduled_at:%Y%m%dT%H%M%SZ}-{time.attempt}"
+    return folder / f"{name}.json", folder / f"{name}.log"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _of_run(printed: str) -> Outcome | None:
+    """What ``workbench run --json`` says of its run."""
+    try:
+        facts: Any = json.loads(printed)
+        phases = facts["phases"]
+        bad = [phase for phase in phases if phase["status"] in ("failed", "killed")]
+        reports = [phase["report"] for phase in bad or phases if phase["report"]]
+        why = f"{bad[0]['phase']}: {bad[0]['why']}" if bad else ""
+        return Outcome(facts["status"], facts["run_id"], reports[-1] if reports else "", why)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _last_line(text: str) -> str:
+    import click
+
+    lines = [line.strip() for line in click.unstyle(text).splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("workbench: ")]
+    return (said or lines or [""])[-1].removeprefix("workbench: ")
