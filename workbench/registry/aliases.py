@@ -97,11 +97,15 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class Move:
-    """One alias to move: from the version that was read to another; None is no version."""
+    """One alias to move: from the version that was read to another; None is no version.
+
+    With a ``position`` it moves only if it has not moved since that move, not even there and back.
+    """
 
     alias: str
     expected_from: int | None
     to_version: int | None
+    position: int | None = None
 
 
 def current(project: Project, alias: str) -> int | None:
@@ -236,7 +240,8 @@ def _append(connection: Connection, item: Move, common: dict[str, Any]) -> Ledge
     model = common["model"]
     last = _last(connection, model, item.alias)
     present = last.to_version if last else None
-    if present != item.expected_from:
+    moved_since = item.position is not None and (last is None or last.position != item.position)
+    if present != item.expected_from or moved_since:
         since = f" since {last.at:%Y-%m-%d %H:%M:%S} by {last.who}" if last else ""
         raise AliasMoved(
             f"{item.alias} of {model} is {mirror.name(present)}{since}, "

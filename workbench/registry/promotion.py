@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from workbench.errors import PromotionRefused, RegistryError
+from workbench.errors import AliasMoved, PromotionRefused, RegistryError
 from workbench.project import Project
 from workbench.registry import aliases, approvals, provenance, succession
 from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, SHADOW, LedgerEntry, Move, move
@@ -21,7 +21,7 @@ from workbench.registry.succession import InsteadOf, Reign, champion_before
 from workbench.registry.versions import ModelVersion, RegistryPhase, get_version
 from workbench.store.clock import Clock
 
-__all__ = ["Preview", "Target", "promote", "retire", "rollback"]
+__all__ = ["Preview", "Target", "WayBack", "promote", "retire", "rollback", "way_back"]
 
 Target = Literal["champion", "canary", "challenger", "shadow"]
 # Whose answers somebody gets.
@@ -299,11 +299,41 @@ def _away(held: Mapping[str, int], version: int) -> list[Move]:
     ]
 
 
+@dataclass(frozen=True)
+class WayBack:
+    """An earlier champion that loads and answers as recorded, and the moves that put it back in front."""
+
+    version: ModelVersion
+    validation: dict[str, Any]
+    answered: Answers
+    moves: tuple[Move, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        moves = [asdict(item) for item in self.moves]
+        return {"version": str(self.version), **_told(self.answered), "moves": moves}
+
+
+def way_back(project: Project, *, to: int | str | None = None, position: int | None = None) -> WayBack:
+    """Check everything that :func:`rollback` checks, and change nothing (errors as there)."""
+    reigns = succession.champions(project)
+    present = reigns[-1][0] if reigns else None
+    if position is not None and len(reigns) != position:
+        raise AliasMoved(f"{CHAMPION} was moved since (move {len(reigns)}, not {position}); look at it again")
+    chosen = get_version(project, _before(project, reigns, to))
+    validation = _evidence(project, chosen)
+    provenance.refuse_changed(project, chosen, validation)
+    # No approvals: it was approved when it became champion, and who rolls back is in a hurry.
+    answered = check_answers(project, chosen)
+    first = Move(CHAMPION, present, chosen.version, position)
+    return WayBack(chosen, validation, answered, (first, *_away(aliases.held(project), chosen.version)))
+
+
 def rollback(
     project: Project,
     *,
     reason: str,
     to: int | str | None = None,
+    position: int | None = None,
     phase: RegistryPhase | None = None,
     actor: str | None = None,
     clock: Clock | None = None,
@@ -311,6 +341,12 @@ def rollback(
     """Make the champion before the present one champion again, or the earlier one that ``to`` names.
 
     Rolling back twice goes back two champions, not back to the one that was just rolled back.
+
+    Parameters
+    ----------
+    position : int, optional
+        The move of the ledger that is taken back. Whoever decides by what a certain promotion led to gives
+        it, so that of two that do only one goes back, and neither past somebody's later move.
 
     Raises
     ------
@@ -323,17 +359,16 @@ def rollback(
     if phase is not None and phase.draft:
         print("draft: nothing was rolled back; a run from the command line does that")
         return None
-    reigns = succession.champions(project)
-    present = reigns[-1][0] if reigns else None
-    chosen = get_version(project, _before(project, reigns, to))
-    validation = _evidence(project, chosen)
-    provenance.refuse_changed(project, chosen, validation)
-    # No approvals: it was approved when it became champion, and who rolls back is in a hurry.
-    answered = check_answers(project, chosen)
-    moves = [Move(CHAMPION, present, chosen.version), *_away(aliases.held(project), chosen.version)]
-    told = {"action": "rollback", **_told(answered), **provenance.of(project, chosen, validation)}
+    found = way_back(project, to=to, position=position)
+    told = {
+        "action": "rollback",
+        **_told(found.answered),
+        **provenance.of(project, found.version, found.validation),
+    }
     run_id = phase.run_id if phase else None
-    return move(project, moves, reason=reason, actor=actor, run_id=run_id, evidence=told, clock=clock)[0]
+    return move(
+        project, list(found.moves), reason=reason, actor=actor, run_id=run_id, evidence=told, clock=clock
+    )[0]
 
 
 def _before(project: Project, reigns: Sequence[Reign], to: int | str | None) -> int:

@@ -67,6 +67,12 @@ def test_a_version_goes_through_its_parts_and_the_ledger_tells(project: Project)
     assert "champion v1, challenger none, shadow-1 v2" in _call(status.status).stdout
     assert _facts(status.status)["shadows"] == {"shadow-1": 2}
     _call(promote.promote, "2", "--reason", "agreed", "--force")
+    looked = _call(promote.rollback, "--dry-run").stdout
+    assert "recorded cases: 8 as recorded" in looked
+    assert "would move: champion  v2 → v1" in looked
+    assert _facts(promote.rollback, "--dry-run")["moves"][0]["to_version"] == 1
+    assert aliases.held(project)["champion"] == 2
+    assert "--reason is needed" in _call(promote.rollback, status=2).output
     assert _facts(promote.rollback, "--to", "1", "--reason", "bad")["to_version"] == 1
     _call(promote.promote, "2", "--to", "challenger", "--reason", "again")
     assert _facts(promote.retire, "2", "--reason", "enough")[0]["evidence"]["action"] == "retire"

@@ -13,10 +13,10 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from tests.unit.registry import small
 from tests.unit.tracking.published import leave_run
-from workbench.errors import ConfigError, PromotionRefused, RegistryError, UnknownName
+from workbench.errors import AliasMoved, ConfigError, PromotionRefused, RegistryError, UnknownName
 from workbench.project import Project, open_project
 from workbench.registry import aliases, versions
-from workbench.registry.promotion import Preview, promote, retire, rollback
+from workbench.registry.promotion import Preview, promote, retire, rollback, way_back
 from workbench.registry.succession import champion_before
 from workbench.tracking import store
 
@@ -304,6 +304,39 @@ def test_rollback_to_any_earlier_champion_and_to_nothing_else(run: small.Run) ->
         rollback(project, reason="y", to=1)
     assert rollback(project, reason="z", to=3).to_version == 3  # type: ignore[union-attr]
     assert rollback(project, reason="back").to_version == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.practice("P4")
+def test_a_rollback_of_a_certain_promotion_happens_once_and_never_to_a_later_one(run: small.Run) -> None:
+    project = _register(run, 3)
+    for version in (1, 2, 3):
+        promote(project, version, reason="x")
+    assert rollback(project, reason="v3 is bad", position=3).to_version == 2  # type: ignore[union-attr]
+    with pytest.raises(AliasMoved, match="champion was moved since"):
+        rollback(project, reason="v3 is bad", position=3)
+    promote(project, 3, reason="it is not")
+    with pytest.raises(AliasMoved, match="champion was moved since"):
+        rollback(project, reason="v3 is bad", position=3)
+    # Who read the ledger before somebody moved it there and back is refused as well.
+    with pytest.raises(AliasMoved, match="look at it and try again"):
+        aliases.move(project, [aliases.Move("champion", 3, 2, 3)], reason="v3 is bad")
+    assert aliases.held(project)["champion"] == 3
+
+
+@pytest.mark.practice("P4")
+def test_the_way_back_is_checked_and_nothing_moves(run: small.Run) -> None:
+    project = _register(run, 2)
+    for version in (1, 2):
+        promote(project, version, reason="x")
+    before = aliases.ledger(project)
+    found = way_back(project)
+    assert (found.version.version, found.answered.cases) == (1, 8)
+    assert found.to_dict()["moves"] == [
+        {"alias": "champion", "expected_from": 2, "to_version": 1, "position": None}
+    ]
+    with pytest.raises(PromotionRefused, match="v2 is the champion already"):
+        way_back(project, to=2)
+    assert aliases.ledger(project) == before
 
 
 @pytest.mark.parametrize("tag", ["verdict", "sha256", "cases_sha256"])

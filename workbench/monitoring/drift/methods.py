@@ -25,7 +25,7 @@ from workbench.data.summary import CategorySummary, NumberSummary
 from workbench.data.summary.numbers import FEW
 from workbench.monitoring.drift import distances
 
-__all__ = ["Measured", "measure_categories", "measure_numbers"]
+__all__ = ["Measured", "measure_categories", "measure_numbers", "normed_wasserstein"]
 
 Counts = NDArray[np.int64]
 
@@ -58,9 +58,14 @@ def measure_numbers(reference: NumberSummary, window: NumberSummary) -> Measured
     if reference.finite <= _SMALL:
         p = distances.kolmogorov_smirnov(reference, window)
         return Measured("K-S p_value", p, _P_VALUE, p <= _P_VALUE)
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers near 1e308
-        distance = distances.wasserstein(reference, window) / max(reference.std, _SMALLEST_SPREAD)
+    distance = normed_wasserstein(reference, window)
     return Measured("Wasserstein distance (normed)", distance, _DISTANCE, distance >= _DISTANCE)
+
+
+def normed_wasserstein(reference: NumberSummary, window: NumberSummary) -> float:
+    """The Wasserstein distance in standard deviations of the reference; each has a finite value."""
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near 1e308
+        return distances.wasserstein(reference, window) / max(reference.std, _SMALLEST_SPREAD)
 
 
 def measure_categories(reference: CategorySummary, window: CategorySummary) -> Measured:
