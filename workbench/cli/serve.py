@@ -23,13 +23,16 @@ def serve(host: str, port: int | None, workers: int | None) -> None:
     """Serve the champion over HTTP and follow the registry, until Ctrl-C.
 
     Every answer has an id and is in the prediction log before it leaves. A challenger, if there is
-    one, answers in the shadow.
+    one, answers in the shadow. A new champion is watched in its baking period ([baking]): when it violates
+    a guard, the one before comes back.
 
     SIGHUP replaces the workers one after the other, with the configuration as it is then; what
     clients send meanwhile is answered.
     """
     project = open_project()
 
+    from workbench.cli.baking_watch import BakingWatch
     from workbench.serving.server import serve_forever
 
-    serve_forever(project, host, port, workers=workers)
+    with BakingWatch(project) as watch:
+        serve_forever(project, host, port, workers=workers, beside=watch)

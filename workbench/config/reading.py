@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from workbench.config.baking import BakingConfig
+from workbench.config.baking import BakingConfig
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
 from workbench.config.monitoring import MonitoringConfig
@@ -51,6 +52,7 @@ class Config(Section):
     approvals: ApprovalsConfig = ApprovalsConfig()
     serving: ServingConfig = ServingConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
+    baking: BakingConfig = BakingConfig()
     baking: BakingConfig = BakingConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     schedules: tuple[ScheduleConfig, ...] = ()
@@ -90,6 +92,13 @@ class Config(Section):
                     near = difflib.get_close_matches(name, self.phases, n=1)
                     advice = f"; did you mean {near[0]!r}?" if near else ""
                     raise ValueError(f"[retraining] phases names {name!r}, which is no phase{advice}")
+        return self
+
+    @model_validator(mode="after")
+    def _told(self) -> Config:
+        for channel in self.baking.to:
+            if problem := self.monitoring.unknown(channel):
+                raise ValueError(f"[baking] to: {problem}")
         return self
 
     @model_validator(mode="after")

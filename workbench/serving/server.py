@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -134,10 +134,12 @@ def serve_forever(
     *,
     workers: int | None = None,
     models: str = told.REGISTRY,
+    beside: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve the project's champion until SIGTERM or Ctrl-C (``workbench serve``).
 
-    What is not given is as ``[serving]`` of the project says. ``models`` is as for :func:`start`.
+    What is not given is as ``[serving]`` of the project says. ``models`` is as for :func:`start`; ``beside``
+    is called every few seconds by the process above the workers, and must not block.
 
     Raises
     ------
@@ -176,7 +178,7 @@ def serve_forever(
         print(_welcome(project, ready), flush=True)
 
     try:
-        supervise(settings, tell, changed=announce)
+        supervise(settings, tell, changed=announce, beside=beside)
     finally:
         if (announced := _announced(place)) is not None and announced.pid == os.getpid():
             place.unlink(missing_ok=True)

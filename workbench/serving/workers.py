@@ -39,6 +39,7 @@ __all__ = ["Forced", "alive", "supervise"]
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
+_BESIDE_SECONDS = 1.0
 # Whoever ends within so many seconds has not got far: the next one waits, each time twice as long.
 _EARLY_SECONDS = 10.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 30.0
@@ -75,6 +76,7 @@ def supervise(
     tell: Callable[[Ready], None],
     *,
     changed: Callable[[Ready], None] = lambda _: None,
+    beside: Callable[[], None] = lambda: None,
     seconds: float = 60.0,
 ) -> None:
     """Serve with ``settings.workers`` processes until a signal ends it.
@@ -85,6 +87,8 @@ def supervise(
         Called once, when all workers answer.
     changed : callable
         Called when other workers are there than were told, before they answer.
+    beside : callable
+        Called every few seconds while they answer. It must not block; that it raises is logged once.
     seconds : float
         How long a worker may take to be ready.
 
@@ -102,11 +106,29 @@ def supervise(
             told = replace(settings, metrics_folder=folder)
             supervisor = _Supervisor(told, (listening.fileno(), shares), url, seconds)
             with supervisor.signals():
-                supervisor.run(tell, changed)
+                supervisor.run(tell, changed, _Beside(beside))
                 listening.close()
                 supervisor.stop()
         finally:
             os.close(shares)
+
+
+class _Beside:
+    """What is called every few seconds; it never hurts those that answer."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call, self._next, self._failed = call, 0.0, False
+
+    def __call__(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _BESIDE_SECONDS
+        try:
+            self._call()
+        except Exception:
+            if not self._failed:
+                _log.exception("what is done beside serving fails; serving goes on")
+            self._failed = True
 
 
 class _Supervisor:
@@ -122,7 +144,9 @@ class _Supervisor:
         self._started = self._ending = self._forced = self._renew = False
         self._woken, self._wake = os.pipe()
 
-    def run(self, tell: Callable[[Ready], None], changed: Callable[[Ready], None]) -> None:
+    def run(
+        self, tell: Callable[[Ready], None], changed: Callable[[Ready], None], beside: Callable[[], None]
+    ) -> None:
         """Until somebody wants it to end, or it cannot go on."""
         try:
             known: tuple[int, ...] = ()
@@ -136,6 +160,8 @@ class _Supervisor:
                     self._started = True
                     known = tuple(worker.pid for worker in self._workers)
                     tell(self._ready())
+                if self._started:
+                    beside()
         except BaseException:
             self._kill()
             raise
