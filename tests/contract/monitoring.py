@@ -1,4 +1,4 @@
-"""What the processes of a race do with alerts; imported by name where they start."""
+"""What monitors do in a race; imported by name where they start."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.monitoring.alerting import LOG, day, rule, windows
+from tests.unit.monitoring.story import Live, month
 from workbench.monitoring.alerts import deliver, evaluate
 from workbench.project import open_project
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-__all__ = ["RULES", "monitor_all", "seen"]
+__all__ = ["MONTHS", "RULES", "monitor_all", "seen", "watch_all"]
+
+MONTHS = range(8, 11)
 
 RULES = (
     rule("drift", to=("backlog", "webhook:x")),
@@ -40,3 +43,15 @@ def monitor_all(root: str, gate: Any, results: Any, racer: int) -> None:
         raised += len(found.raised)
         sent += deliver(database, project.config.monitoring, SimulatedClock(day(200))).sent
     results.put((racer, (raised, sent)))
+
+
+def watch_all(root: str, gate: Any, results: Any, racer: int) -> None:
+    """Run the whole monitor at the end of each month, as all others do at the same time."""
+    live = Live(open_project(Path(root)))
+    recorded = raised = 0
+    gate.wait()
+    for number in MONTHS:
+        watched = live.watch(month(number + 1))
+        recorded += watched.recorded or 0
+        raised += len(watched.raised)
+    results.put((racer, (recorded, raised)))

@@ -1,43 +1,67 @@
-"""A monitor is killed at any moment: no alert is lost, and none is raised twice."""
+"""A monitor is killed at any moment, or finds no room: nothing is lost, half there, or told twice."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import select
 import signal
+import subprocess
+import sys
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import sqlalchemy
 
 from tests.contract.monitoring import RULES, STORY, seen
+from tests.disks import small_disk
 from tests.processes import FORKED
 from tests.repeats import moments, repeats
 from tests.unit.monitoring.alerting import LOG, Monitor, day, make
 from tests.unit.monitoring.receiving import webhook
-from workbench.monitoring.alerts import deliver, evaluate
+from tests.unit.monitoring.story import OLDER, Live, month, open_shop
+from workbench.monitoring.alerts import deliver, evaluate, read
 from workbench.project import Project, open_project
+from workbench.store import tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-KILLS = repeats(100, 24)
-SHORT = 0.2  # seconds: about an evaluation and its messages
+KILLS, KILLS_OF_ALL = repeats(100, 24), repeats(100, 15)
+SHORT, WHOLE = 0.2, 0.8  # seconds: about an evaluation and its messages, and all that the monitor does
+MONTHS = range(8, 14)
+_DRIFT = """
+[[monitoring.alerts]]
+name = "drift"
+signal = "drift.share"
+to = ["backlog", "webhook:x"]
+
+[[monitoring.alerts]]
+name = "dropped"
+signal = "performance.drop"
+"""
 _HOOK = '\n[monitoring.webhooks.x]\nurl = "{url}"\n'
 
 
-def killed(connection: Connection, root: str) -> None:
-    """For each (windows, day, seconds) that is received: a monitor starts, and is killed after so long."""
+Started = Callable[[str, int, int], Callable[[], object]]
+
+
+def killed(connection: Connection, start: Started, root: str) -> None:
+    """For each (windows, number, seconds) that is received: a monitor starts, and is killed after so long."""
     with suppress(EOFError):
         while True:
-            upto, started, seconds = connection.recv()
+            upto, number, seconds = connection.recv()
             ready, begun = os.pipe()
             pid = os.fork()
             if pid == 0:
-                _monitor(root, upto, started, begun)
+                _live(start, root, upto, number, begun)
             os.close(begun)
             assert os.read(ready, 1) == b"!"
             ended = select.select([ready], [], [], seconds)[0]  # only its end makes it readable
@@ -48,16 +72,13 @@ def killed(connection: Connection, root: str) -> None:
             connection.send(os.waitstatus_to_exitcode(status))
 
 
-def _monitor(root: str, upto: int, started: int, begun: int) -> NoReturn:
-    """Evaluate what is seen by now and deliver what is due; says so before."""
+def _live(start: Started, root: str, upto: int, number: int, begun: int) -> NoReturn:
+    """Run a monitor; says when it begins."""
     status = 1
     try:
-        project = open_project(Path(root))
-        database = open_database(project)
+        monitor = start(root, upto, number)
         os.write(begun, b"!")
-        with database.write() as connection:
-            evaluate(connection, RULES, seen(upto), project="late", log=LOG, now=day(upto))
-        deliver(database, project.config.monitoring, SimulatedClock(day(started)))
+        monitor()
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -65,12 +86,31 @@ def _monitor(root: str, upto: int, started: int, begun: int) -> NoReturn:
         os._exit(status)
 
 
+def alerting(root: str, upto: int, number: int) -> Callable[[], object]:
+    """Evaluates what is seen by now, and delivers what is due."""
+    project = open_project(Path(root))
+    database = open_database(project)
+
+    def monitor() -> None:
+        with database.write() as connection:
+            evaluate(connection, RULES, seen(upto), project="late", log=LOG, now=day(upto))
+        deliver(database, project.config.monitoring, SimulatedClock(day(number)))
+
+    return monitor
+
+
+def watching(root: str, upto: int, number: int) -> Callable[[], object]:
+    """The whole monitor, at the end of a month."""
+    live = Live(open_project(Path(root)))
+    return lambda: live.watch(month(upto + 1))
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.practice("L7")
 def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) -> None:
     with webhook() as posted:
         project = make(tmp_path / "project", more=_HOOK.format(url=posted.url))
-        died, started = _kill_often(project)
+        died, started = _kill_often(alerting, project, range(1, len(STORY) + 1), KILLS, SHORT)
         monitor = Monitor.of(project, *RULES)
         monitor.sees(seen(len(STORY)))
         last = deliver(monitor.database, project.config.monitoring, SimulatedClock(day(started + 100)))
@@ -90,10 +130,98 @@ def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) ->
     assert heard.total() - len(heard) <= died
 
 
-def _kill_often(project: Project) -> tuple[int, int]:
+@pytest.mark.timeout(600)
+@pytest.mark.practice("L7", "T2")
+def test_a_monitor_that_is_killed_at_any_moment_finds_and_tells_what_any_other_does(tmp_path: Path) -> None:
+    with webhook() as posted:
+        project = open_shop(tmp_path / "shop", more=_DRIFT + _HOOK.format(url=posted.url))
+        live = Live(project)
+        died, started = _kill_often(
+            watching, project, MONTHS, KILLS_OF_ALL, WHOLE, grow=lambda number: _answer(live, number)
+        )
+        last = live.watch(month(MONTHS[-1] + 1))
+        assert (last.recorded, last.raised, last.undelivered) == (0, (), ())
+    print(f"{died} of {started} killed")
+    alone = "predictions/alone"
+    for number in MONTHS:
+        live.watch(month(number + 1), record_as=alone, replayed=True)
+    revisions, documents = _recorded(project, live.name)
+    assert (revisions, documents) == _recorded(project, alone)
+    assert len(documents) == len(MONTHS)
+    alerts, expected = (_alerts(project, log) for log in (live.name, alone))
+    assert alerts == expected
+    assert ("drift", "2026-09", "2026-09", "recovered") in alerts
+    assert ("dropped", "2026-11", "2027-01", "") in alerts
+    titles = [item.title for item in live.items()]
+    assert sorted(titles) == sorted(item.title for item in live.items(alone))
+    assert len(titles) == len(set(titles)) == len(alerts)
+    heard = Counter(posted.keys)
+    assert heard.total() - len(heard) <= died  # these tell by their key that they came again
+
+
+@pytest.mark.timeout(120)
+def test_without_room_one_line_says_so_and_nothing_is_half_recorded(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "16m") as disk:
+        live = Live(open_shop(disk / "shop"))
+        live.answers(datetime(2013, 8, 1, tzinfo=UTC), older=OLDER)
+        live.answers(datetime(2013, 9, 1, tzinfo=UTC))
+        ballast = disk / "ballast"
+        for kilobytes in (8, 40):
+            free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
+            ballast.write_bytes(bytes(free - kilobytes * 1024))
+            done = _command(live.project)
+            assert done.returncode == 1
+            assert re.fullmatch(r"workbench: no space left on the disk of .*: make room .*\n", done.stderr)
+            assert done.stdout == ""
+            ballast.unlink()
+            assert _recorded(live.project, live.name) == ([], [])
+            assert live.items() == []
+        found = json.loads(_command(live.project).stdout)
+        assert (found["recorded"], len(found["raised"])) == (2, 1)
+        assert live.watch(datetime.now(UTC)).recorded == 0
+        assert len(live.items()) == 1
+
+
+def _command(project: Project) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workbench", "monitor", "--json"]
+    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+
+
+def _answer(live: Live, number: int) -> None:
+    """Another month: orders are older in every second one, and from November on chance decides."""
+    ids = live.answers(month(number), count=300, older=OLDER * (number % 2), chance=0.8 * (number >= 11))
+    live.tell(ids)
+
+
+def _recorded(project: Project, log: str) -> tuple[list[tuple[str, int]], list[object]]:
+    """Every revision, and the newest document of each window."""
+    table, database = tables.findings, open_database(project)
+    with database.read() as connection:
+        rows = connection.execute(
+            sqlalchemy.select(table).where(table.c.log == log).order_by(table.c.id)
+        ).all()
+    newest = {row.window: json.loads(row.document) for row in rows}
+    return [(row.window, row.revision) for row in rows], list(newest.values())
+
+
+def _alerts(project: Project, log: str) -> list[tuple[str, str, str, str]]:
+    database = open_database(project)
+    with database.read() as connection:
+        found = read(connection, log)
+    return sorted((each.rule, each.first_window, each.last_window, each.cleared) for each in found)
+
+
+def _kill_often(
+    start: Started,
+    project: Project,
+    stages: Sequence[int],
+    kills: int,
+    longest: float,
+    grow: Callable[[int], object] = lambda _: None,
+) -> tuple[int, int]:
     """As windows come in, monitors are killed, and one lives: how many were killed, and started."""
     here, there = FORKED.Pipe()
-    process = FORKED.Process(target=killed, args=(there, str(project.root)))
+    process = FORKED.Process(target=killed, args=(there, start, str(project.root)))
     process.start()
     there.close()
     started = died = 0
@@ -108,9 +236,10 @@ def _kill_often(project: Project) -> tuple[int, int]:
         died += status != 0
         return bool(status == 0)
 
-    chance, longest = moments(0, 1.0), SHORT
-    for upto in range(1, len(STORY) + 1):
-        while died * len(STORY) < upto * KILLS:
+    chance = moments(0, 1.0)
+    for stage, upto in enumerate(stages, 1):
+        grow(upto)
+        while died * len(stages) < stage * kills:
             longest *= 0.9 if live(upto, longest * next(chance)) else 1.1
         assert live(upto, 60.0)
     here.close()
