@@ -16,6 +16,7 @@ _MORE = {
     "show": ("models_show", "Show everything about a version on one screen."),
     "card": ("models_card", "Write a version's model card."),
     "delta": ("models_card", "Show where two versions answer differently."),
+    "runbook": ("models_runbook", "Write the runbook: what operations need to keep the model running."),
 }
 
 

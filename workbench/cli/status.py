@@ -85,13 +85,13 @@ def status(as_json: bool) -> None:
     if model:
         versions = {alias: held.get(alias) for alias in (aliases.CHAMPION, aliases.CHALLENGER)}
         versions["shadows"] = {alias: number for alias, number in held.items() if aliases.is_shadow(alias)}
-    stands = standing(project) if model else None
+    now = datetime.now(UTC)
+    stands = standing(project, now) if model else None
     if as_json:
         facts = [phase.facts() for phase in phases]
         named = {"project": project.name, "phases": facts, "model": model.name if model else None}
         print_json({**named, **versions, "standing": asdict(stands) if stands else None})
         return
-    now = datetime.now(UTC)
     print_table(("phase", "status", "started", "took", "summary"), (phase.row(now) for phase in phases))
     if model:
         champion = f"v{held[aliases.CHAMPION]}" if aliases.CHAMPION in held else "none yet"

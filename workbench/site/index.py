@@ -15,7 +15,7 @@ from urllib.parse import quote
 from filelock import FileLock
 
 from workbench.project import Project
-from workbench.site.cards import card_links
+from workbench.site.cards import card_links, runbook_address
 from workbench.tracking import reports
 from workbench.tracking.page import environment
 from workbench.tracking.reports import Manifest
@@ -117,6 +117,7 @@ def _page(project: Project) -> str:
         steps=_steps(histories, newest, list(project.config.phases)),
         histories=histories,
         cards=card_links(project),
+        runbook=runbook_address(project),
         written=datetime.now(UTC),
     )
 

@@ -7,8 +7,8 @@ plain document that it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ __all__ = [
     "Baking",
     "LastWindow",
     "Retraining",
-    "ScheduledTime",
+    "Scheduled",
     "Standing",
     "standing",
     "watched_log",
@@ -99,15 +99,29 @@ class Retraining:
 
 
 @dataclass(frozen=True)
-class ScheduledTime:
-    """What became of a schedule's newest time."""
+class Scheduled:
+    """A schedule: its next time, and what became of its newest one.
+
+    Attributes
+    ----------
+    next_at : datetime or None
+        None for one that goes by the age of a dataset, or is switched off.
+    newest_at, status : datetime or None, str
+        None, and empty, before any time of it was claimed.
+    """
 
     schedule: str
-    scheduled_at: datetime
-    status: str
+    next_at: datetime | None
+    newest_at: datetime | None = None
+    status: str = ""
 
     def __str__(self) -> str:
-        return f"{self.schedule} {self.status} ({self.scheduled_at:%Y-%m-%d %H:%M} UTC)"
+        parts = [self.schedule]
+        if self.next_at is not None:
+            parts.append(f"next {self.next_at:%Y-%m-%d %H:%M} UTC")
+        if self.newest_at is not None:
+            parts.append(f"{self.status} {self.newest_at:%Y-%m-%d %H:%M} UTC")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ class Standing:
     backlog: int
     baking: Baking | None
     retraining: Retraining | None
-    schedules: tuple[ScheduledTime, ...]
+    schedules: tuple[Scheduled, ...]
 
     def lines(self) -> list[tuple[str, str]]:
         """What there is to say: what it is about, and a line."""
@@ -150,8 +164,8 @@ class Standing:
         return [(about, str(what)) for about, what in said]
 
 
-def standing(project: Project) -> Standing:
-    """Look it up."""
+def standing(project: Project, now: datetime) -> Standing:
+    """Look it up as it is ``now``, from where on schedules have a next time."""
     model = project.config.model.name if project.config.model else ""
     database = open_database(project)
     try:
@@ -164,7 +178,7 @@ def standing(project: Project) -> Standing:
                 backlog=_backlog(connection, project.name),
                 baking=_baking(connection, model),
                 retraining=_retraining(connection, model),
-                schedules=_schedules(connection, project),
+                schedules=_schedules(connection, project, now),
             )
     finally:
         database.close()
@@ -243,8 +257,20 @@ def _retraining(connection: Connection, model: str) -> Retraining | None:
     return Retraining(*row) if row else None
 
 
-def _schedules(connection: Connection, project: Project) -> tuple[ScheduledTime, ...]:
-    """The newest time of each schedule that was claimed."""
+def _schedules(connection: Connection, project: Project, now: datetime) -> tuple[Scheduled, ...]:
+    """Those that are declared, in their order, then those that were claimed and are no longer."""
+    from workbench.execution.schedule.times import next_time
+
+    found = {each.schedule: each for each in _newest_times(connection, project)}
+    declared = {
+        each.name: next_time(each, now) if each.cron and each.enabled else None
+        for each in project.config.schedules
+    }
+    present = (replace(found.get(name, Scheduled(name, None)), next_at=at) for name, at in declared.items())
+    return (*present, *(each for name, each in found.items() if name not in declared))
+
+
+def _newest_times(connection: Connection, project: Project) -> Iterator[Scheduled]:
     found = tables.scheduled_times.c
     newest = (
         select(found.schedule, func.max(found.scheduled_at).label("scheduled_at"))
@@ -258,4 +284,5 @@ def _schedules(connection: Connection, project: Project) -> tuple[ScheduledTime,
         .where(found.project == project.name)
         .order_by(found.schedule)
     )
-    return tuple(ScheduledTime(*row) for row in connection.execute(query))
+    for row in connection.execute(query):
+        yield Scheduled(row.schedule, None, row.scheduled_at, row.status)

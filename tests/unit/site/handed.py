@@ -38,6 +38,21 @@ url = "secret:TEAM_HOOK"
 workers = 3
 keys = { shop = { role = "predict", key = "secret:SHOP_KEY" } }
 """
+SCHEDULES = """
+[[schedules]]
+name = "nightly"
+cron = "0 3 * * *"
+timezone = "Europe/Berlin"
+phases = ["train"]
+code = "following"
+on_failure = { retries = 2 }
+
+[[schedules]]
+name = "fresh"
+fresh = { dataset = "prepared", within = "26 h" }
+command = "monitor"
+code = "following"
+"""
 
 
 def project_with(root: Path, more: str = "", **about: str) -> Project:

@@ -34,7 +34,7 @@ def _status(*arguments: str) -> str:
 
 
 def test_of_a_model_that_nobody_watched_there_is_little_to_say(project: Project) -> None:
-    assert dict(standing(project).lines()) == {"backlog": "empty"}
+    assert dict(standing(project, handed.NOW).lines()) == {"backlog": "empty"}
     assert json.loads(_status("--json"))["standing"]["window"] is None
 
 
@@ -44,7 +44,7 @@ def test_status_says_what_is_open_how_the_newest_window_was_and_what_goes_on(pro
     handed.write_rows(project)
     told = dict(line.split(":", 1) for line in _status().splitlines() if ":" in line)
     said = {about: text.strip() for about, text in told.items()}
-    counts = standing(project).alerts
+    counts = standing(project, handed.NOW).alerts
     assert list(counts) == ["critical", "warning"]
     assert said["alerts"] == f"{sum(counts.values())} open: {counts['critical']} critical, " + (
         f"{counts['warning']} warning"
@@ -53,12 +53,10 @@ def test_status_says_what_is_open_how_the_newest_window_was_and_what_goes_on(pro
     assert (
         "performance inconclusive (the truth of 34% of the answers is known so far)" in said["newest window"]
     )
-    assert said["backlog"] == f"{standing(project).backlog} open"
+    assert said["backlog"] == f"{standing(project, handed.NOW).backlog} open"
     assert said["baking"] == "v2 until 2014-01-03 00:00 UTC"
     assert said["retraining"] == "shadowing v3 since 2014-01-02 00:00 UTC (data_drift)"
-    assert (
-        said["schedules"] == "hourly finished (2014-01-02 00:00 UTC); nightly failed (2014-01-02 00:00 UTC)"
-    )
+    assert said["schedules"] == "hourly, finished 2014-01-02 00:00 UTC; nightly, failed 2014-01-02 00:00 UTC"
     facts = json.loads(_status("--json"))["standing"]
     assert facts["alerts"] == counts
     assert facts["window"]["performance"] == "inconclusive"
@@ -68,7 +66,7 @@ def test_status_says_what_is_open_how_the_newest_window_was_and_what_goes_on(pro
 def test_its_figures_are_those_that_were_found(project: Project) -> None:
     handed.watch(project)
     found = watched.year()[-1].champion
-    window = standing(project).window
+    window = standing(project, handed.NOW).window
     assert found is not None
     assert window is not None
     assert (window.version, window.answers, window.failed) == (found.version, found.rows, found.failed)
@@ -83,4 +81,15 @@ def test_the_live_log_comes_first_else_the_one_that_was_looked_at_last(project: 
         with database.write() as connection:
             record.add(connection, log, model, watched.year(windows=3))
         database.close()
-        assert standing(project).log == expected
+        assert standing(project, handed.NOW).log == expected
+
+
+def test_a_schedule_is_shown_with_its_next_time_as_soon_as_it_is_declared(tmp_path: Path) -> None:
+    project = handed.project_with(tmp_path / "project", handed.SCHEDULES)
+    handed.write_rows(project)
+    said = [str(each) for each in standing(project, handed.NOW).schedules]
+    assert said == [
+        "nightly, next 2014-01-02 02:00 UTC, failed 2014-01-02 00:00 UTC",
+        "fresh",
+        "hourly, finished 2014-01-02 00:00 UTC",
+    ]
