@@ -15,8 +15,10 @@ from workbench.registry import shared
 __all__ = ["check_project"]
 
 
-def check_project() -> list[CheckResult]:
+def check_project(*, seen: bool = False) -> list[CheckResult]:
     """Every check on the project that the current folder lies in, in a fixed order.
+
+    With ``seen`` also that others see what a run here leaves: its stores are shared.
 
     A configuration that cannot be read is a finding like any other; the rest is then left out,
     since all of it is read from there.
@@ -36,6 +38,7 @@ def check_project() -> list[CheckResult]:
     return [
         result("config", about, [], note=f"{len(phases)} phases"),
         _check_stores(project),
+        *([_check_seen(project)] if seen else []),
         _check_sources(project),
         _check_features(project),
         *notebooks.check_notebooks(project),
@@ -47,6 +50,17 @@ def _check_stores(project: Project) -> CheckResult:
     about = "models that are shared have a ledger that is shared"
     why = shared.why_apart(project)
     return result("stores", about, [Finding(f"{CONFIG_NAME} stores", why)] if why else [])
+
+
+def _check_seen(project: Project) -> CheckResult:
+    """A runner is thrown away, with whatever lies on it."""
+    findings = [
+        Finding(
+            f"{CONFIG_NAME} stores.{name}", "is on this machine only: what a run here leaves, nobody sees"
+        )
+        for name in shared.unshared(project)
+    ]
+    return result("shared", "others see what is trained and promoted here", findings)
 
 
 def _check_sources(project: Project) -> CheckResult:

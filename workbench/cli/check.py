@@ -21,20 +21,23 @@ _COLORS = {"✓": "green", "✗": "red", "·": "yellow"}
 @click.command(epilog="Examples:  workbench check    workbench check --practices --json")
 @click.option("--practices", is_flag=True, help="List the practices and what shows each.")
 @click.option("--run", "run_first", is_flag=True, help="With --practices: run their tests first.")
+@click.option("--shared", is_flag=True, help="Also that others see what a run here leaves: for a runner.")
 @click.option("--json", "as_json", is_flag=True, help="Print as one JSON object.")
-def check(practices: bool, run_first: bool, as_json: bool) -> None:
+def check(practices: bool, run_first: bool, shared: bool, as_json: bool) -> None:
     """Check configuration, sources, notebooks and code; exit 1 with the findings."""
     if run_first and not practices:
         raise click.UsageError("--run goes with --practices")
-    failed = _practices(run_first, as_json) if practices else _project(as_json)
+    if shared and practices:
+        raise click.UsageError("--shared is about the project; it does not go with --practices")
+    failed = _practices(run_first, as_json) if practices else _project(shared, as_json)
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def _project(as_json: bool) -> bool:
+def _project(shared: bool, as_json: bool) -> bool:
     from workbench.check.project import check_project
 
-    results = check_project()
+    results = check_project(seen=shared)
     failed = any(item.status == "failed" for item in results)
     if as_json:
         from workbench.cli.output import print_json

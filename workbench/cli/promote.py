@@ -181,7 +181,8 @@ def _held_back(project: Project, version: str) -> str:
     found = versions.get_version(project, version)
     if found.verdict == "passed":
         return ""
-    return f"{found} was not promoted: its gates are {found.verdict or 'unknown'}; workbench models show {version}"
+    why = f"its gates are {found.verdict or 'unknown'}; workbench models show {found.version}"
+    return f"{found} was not promoted: {why}"
 
 
 def _show(preview: Preview) -> None:

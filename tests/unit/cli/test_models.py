@@ -58,6 +58,19 @@ def test_a_dry_run_shows_the_gates_and_exits_as_the_promotion_would(project: Pro
     assert "--reason is needed" in _call(promote.promote, "1", status=2).output
 
 
+@pytest.mark.practice("C2")
+def test_a_pipeline_promotes_what_passed_its_gates_and_nothing_else(project: Project) -> None:
+    merged = ("challenger", "--if-passed", "--reason", "merged")
+    said = _call(promote.promote, *merged).stdout
+    assert said == "tiny-model v2 was not promoted: its gates are failed; workbench models show 2\n"
+    assert _facts(promote.promote, *merged) is None
+    assert "contradict" in _call(promote.promote, *merged, "--force", status=2).output
+    assert _facts(promote.promote, "1", "--if-passed", "--reason", "merged")["to_version"] == 1
+    _call(promote.retire, "2", "--reason", "enough")
+    assert _call(promote.promote, *merged).stdout == "there is no challenger: nothing was promoted\n"
+    assert aliases.held(project) == {"champion": 1}
+
+
 @pytest.mark.practice("P2", "P4", "P5")
 def test_a_version_goes_through_its_parts_and_the_ledger_tells(project: Project) -> None:
     me = environment.who()
