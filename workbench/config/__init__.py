@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from workbench.config.alerts import AlertConfig
 from workbench.config.baking import BakingConfig
-from workbench.config.baking import BakingConfig
 from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
 from workbench.config.monitoring import MonitoringConfig
@@ -29,7 +28,6 @@ from workbench.config.serving import CanaryConfig, KeyConfig, ServingConfig, Tls
 __all__ = [
     "AlertConfig",
     "ApprovalsConfig",
-    "BakingConfig",
     "BakingConfig",
     "BehaviourConfig",
     "CanaryConfig",

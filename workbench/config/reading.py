@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from workbench.config.baking import BakingConfig
-from workbench.config.baking import BakingConfig
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
 from workbench.config.monitoring import MonitoringConfig
@@ -53,7 +52,6 @@ class Config(Section):
     serving: ServingConfig = ServingConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     baking: BakingConfig = BakingConfig()
-    baking: BakingConfig = BakingConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     schedules: tuple[ScheduleConfig, ...] = ()
     execution: ExecutionConfig = ExecutionConfig()
@@ -76,13 +74,6 @@ class Config(Section):
             path = " needs ".join(reversed(error.args[1]))
             raise ValueError(f"phases need each other in a circle: {path}") from error
         return phases
-
-    @model_validator(mode="after")
-    def _told(self) -> Config:
-        for channel in self.baking.to:
-            if problem := self.monitoring.unknown(channel):
-                raise ValueError(f"[baking] to: {problem}")
-        return self
 
     @model_validator(mode="after")
     def _retrained(self) -> Config:
