@@ -33,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ids = live.answers(AUGUST)
         live.answers(SEPTEMBER, older=OLDER, failing=3)
         live.answers(NOVEMBER, count=5, version=3)
-        live.tell_at([*ids, "never-made"], NOVEMBER)
+        live.tell([*ids, "never-made"], NOVEMBER)
     return project
 
 

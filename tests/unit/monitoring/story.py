@@ -160,32 +160,28 @@ class Live:
         asked_at = _moments(start, end or month(start.year * 12 + start.month - 2026 * 12 + 1), count)
         rows = orders(count, older=older, seed=len(self.asked) + count)
         ids = [f"{start:%m%d%H}-{len(self.asked)}-{number}" for number in range(count)]
-        score = positive_scores(small.estimator(), rows[small.FEATURES])
         random = np.random.default_rng(len(self.asked) + 1)
         late = np.where(random.random(count) < chance, 0.5, _lateness(rows))
         self.truth |= dict(zip(ids, (random.random(count) < late).astype(float).tolist(), strict=True))
         self.asked |= dict(
             zip(ids, (moment.replace(tzinfo=UTC) for moment in asked_at.tolist()), strict=True)
         )
-        columns = {**{name: rows[name].to_numpy(object if name == "colour" else None) for name in rows}}
-        given = {**columns, **(features or {})}
-        answered = _batch(ids, asked_at, score, version, role, groups)
-        answered = replace(
-            answered,
-            inputs=columns,
-            features={name: each for name, each in given.items() if each is not None},
-        )
+        score = positive_scores(small.estimator(), rows[small.FEATURES])
+        answered = _batch(ids, asked_at, rows, score, groups)
+        changed = {**answered.features, **(features or {})}
+        present = {name: values for name, values in changed.items() if values is not None}
+        answered = replace(answered, features=present, version=version, role=role)
         batches = [answered]
         if shadow:
-            noise = random.normal(0, 0.1, count)
-            other = np.clip(score + noise, 0, 1)
-            batches.append(
-                replace(answered, version=shadow, role="shadow", outputs=np.column_stack([1 - other, other]))
-            )
+            other = np.clip(score + random.normal(0, 0.1, count), 0, 1)
+            outputs = np.column_stack([1 - other, other])
+            batches.append(replace(answered, version=shadow, role="shadow", outputs=outputs))
         if failing:
             none = answered.only(range(failing))
-            failed = [f"{name}-failed" for name in none.prediction_ids]
-            nothing = np.full_like(none.outputs, np.nan)
+            failed, nothing = (
+                [f"{name}-failed" for name in none.prediction_ids],
+                np.full((failing, 2), np.nan),
+            )
             batches.append(replace(none, prediction_ids=failed, outputs=nothing, error="raised"))
         writer = SqliteWriter(self.log.folder, "answers")
         writer.append(batches)
@@ -199,21 +195,19 @@ class Live:
     def tell(
         self,
         ids: Sequence[str],
-        after: timedelta = timedelta(days=2),
+        known: datetime | timedelta = timedelta(days=2),
         truth: Mapping[str, float] | None = None,
     ) -> None:
-        """What is true of some orders, known so long after they were asked about."""
-        said = self.truth if truth is None else truth
-        rows = [TruthRow(name, said[name], self.asked[name] + after) for name in ids]
-        self._with(lambda database: recording.record(database, self.name, rows, SimulatedClock(month(13))))
+        """What is true of some orders, known at a moment, or so long after they were asked about.
 
-    def tell_at(
-        self, ids: Sequence[str], known_at: datetime, truth: Mapping[str, float] | None = None
-    ) -> None:
-        """The same, known at one moment; ids may be of predictions that were never made."""
+        Ids may be of predictions that were never made.
+        """
         said = self.truth if truth is None else truth
-        rows = [TruthRow(name, said.get(name, 1.0), known_at) for name in ids]
-        self._with(lambda database: recording.record(database, self.name, rows, SimulatedClock(known_at)))
+        moments = (known if isinstance(known, datetime) else self.asked[name] + known for name in ids)
+        rows = [
+            TruthRow(name, said.get(name, 1.0), moment) for name, moment in zip(ids, moments, strict=True)
+        ]
+        self._with(lambda database: recording.record(database, self.name, rows, SimulatedClock(month(13))))
 
     def think(self, ids: Sequence[str], rating: float, group: str, at: datetime) -> None:
         """What users think of some answers."""
@@ -257,22 +251,23 @@ def _moments(start: datetime, end: datetime, count: int) -> np.ndarray[Any, Any]
 def _batch(
     ids: list[str],
     asked_at: np.ndarray[Any, Any],
+    rows: pd.DataFrame,
     score: np.ndarray[Any, Any],
-    version: int,
-    role: Role,
     groups: Sequence[str],
 ) -> Batch:
     count = len(ids)
+    texts = {"colour": rows["colour"].to_numpy(object)}
+    columns = {"size": rows["size"].to_numpy(), "age": rows["age"].to_numpy(), **texts}
     return Batch(
         prediction_ids=ids,
         asked_at=asked_at,
-        inputs={},
-        features={},
+        inputs=columns,
+        features=columns,
         outputs=np.column_stack([1 - score, score]),
         classes=("0", "1"),
         model="tiny-model",
-        version=version,
-        role=role,
+        version=1,
+        role="champion",
         code_version="c",
         run_id="r",
         datasets={"prepared": 3},

@@ -52,11 +52,11 @@ def year(make: Make) -> Live:
     october = live.answers(month(10), older=OLDER, groups=("gate", "desk"))
     november = live.answers(month(11), chance=0.7, shadow=2)
     live.tell([*august, *september, *october, *november[:300]])
-    live.tell_at(november[300:], datetime(2026, 12, 20, tzinfo=UTC))
+    live.tell(november[300:], datetime(2026, 12, 20, tzinfo=UTC))
     wrong = {name: 1 - live.truth[name] for name in august[:200]}
     live.tell(august[:200], truth=wrong)
     live.tell(august[:200], timedelta(days=3))  # corrected a day later
-    live.tell_at(["never-made", "nor-this"], month(9))
+    live.tell(["never-made", "nor-this"], month(9))
     live.think(october[:40], 2.0, "gate", month(11) - DAY)
     live.think(october[40:60], 5.0, "desk", month(11) - DAY)
     return live
@@ -150,11 +150,10 @@ class Noting(PredictionLog):
 
 
 def test_what_is_known_is_not_looked_at_again(year: Live) -> None:
-    kept = {"record_as": "twice"}
-    first = year.watch(CHRISTMAS, **kept)
+    first = year.watch(CHRISTMAS, record_as="twice")
     assert first.recorded == 4
     log, clock = Noting(year.log.folder), SimulatedClock(CHRISTMAS + timedelta(hours=1))
-    second = monitoring.watch(year.project, log, year.name, clock=clock, **kept)
+    second = monitoring.watch(year.project, log, year.name, clock=clock, record_as="twice")
     assert log.months == []
     assert (second.recorded, second.raised, second.cleared) == (0, (), ())
     assert [alert.id for alert in second.alerts] == [alert.id for alert in first.alerts]
@@ -243,14 +242,14 @@ def test_more_rows_and_late_or_corrected_labels_are_new_revisions(make: Make) ->
     live.tell(august[:300])
     half = live.watch(month(9) + 3 * DAY)
     assert (judged(half), half.raised) == (["inconclusive"], ())
-    live.tell_at([*august[300:], *more], month(9) + 5 * DAY)
+    live.tell([*august[300:], *more], month(9) + 5 * DAY)
     late = live.watch(month(9) + 6 * DAY)
     assert judged(late) == ["dropped"]
     assert named(late.raised) == [("performance-dropped", "2026-08")]
     # It turns out that who labelled them was wrong.
     known = live.log.read(columns=["prediction_id", "score"]).set_index("prediction_id")["score"]
-    right = {name: float(score > 0.5) for name, score in known.items()}
-    live.tell_at(list(right), month(9) + 7 * DAY, right)
+    right = {str(name): float(score > 0.5) for name, score in known.items()}
+    live.tell(list(right), month(9) + 7 * DAY, right)
     corrected = live.watch(month(9) + 8 * DAY)
     assert judged(corrected) == ["held"]
     assert [(alert.rule, alert.cleared) for alert in corrected.cleared] == [
