@@ -1,4 +1,4 @@
-"""Cards and delta reports in a browser without a network: light and dark, on a phone, on paper."""
+"""Cards, delta reports and the runbook in a browser without a network: light, dark, on a phone, on paper."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 
 from tests.pages import HOSTILE
 from tests.unit.registry import carded, small
+from tests.unit.site import handed
 from workbench.project import Project
 from workbench.registry import promotion
 from workbench.registry.card.writing import write_card
 from workbench.registry.deltas.recorded import recorded_delta
+from workbench.site.runbook.writing import write_runbook
 from workbench.tracking.page import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ _SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "heigh
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     project = carded.carded_project(tmp_path_factory.mktemp("card") / "project", owner=HOSTILE["handler"])
     _two(project)
+    handed.watch(project)
     return {
         "card": write_card(project, 2).html,
+        "runbook": write_runbook(project).html,
         "delta": recorded_delta(project, 1, 2).write(project.state)[0],
     }
 
@@ -43,10 +47,10 @@ def _two(project: Project) -> None:
     promotion.promote(project, 2, reason=HOSTILE["drawing"])
 
 
-@pytest.mark.practice("O3", "P9")
+@pytest.mark.practice("O3", "P9", "T4")
 @pytest.mark.parametrize("policy", ["with its policy", "without its policy"])
 @pytest.mark.parametrize("size", ["desk", "phone"])
-@pytest.mark.parametrize("name", ["card", "delta"])
+@pytest.mark.parametrize("name", ["card", "delta", "runbook"])
 def test_pages_are_shown_whole_and_nothing_runs(
     browser: Browser,
     pages: dict[str, Path],
@@ -75,7 +79,7 @@ def test_pages_are_shown_whole_and_nothing_runs(
     assert (asked_for, complaints) == ([], [])
     assert page.evaluate("typeof window.__pwned") == "undefined"
     widths = page.eval_on_selector_all("img", "all => all.map(picture => picture.naturalWidth)")
-    assert widths
+    assert widths or name == "runbook"
     assert all(widths)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     context.close()
