@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,8 @@ __all__ = ["Claiming"]
 _COUNTED = 1000
 # How far back the time before a schedule was first seen is looked for.
 _BEFORE = timedelta(days=5 * 366)
+# In one order for all who claim several at once: PostgreSQL would have them wait for each other in a circle.
+_by_name = attrgetter("name")
 _FIRST_SEEN = "the schedule was first seen after this time; from here on its times count"
 
 
@@ -51,7 +54,7 @@ class Claiming:
         self._schedules = {each.name: each for each in project.config.schedules if each.enabled}
         with self._database.write() as connection:
             self._since = records.last_times(connection, project.name, now)
-            for name, schedule in self._schedules.items():
+            for name, schedule in sorted(self._schedules.items()):
                 if name not in self._since and schedule.cron:
                     self._since[name] = self._first_seen(connection, schedule, now)
         self._next = [
@@ -78,6 +81,7 @@ class Claiming:
             due.append(self._schedules[heapq.heappop(self._next)[1]])
         if not due:
             return []
+        due.sort(key=_by_name)
         try:
             return self._claim(due, now)
         finally:  # what could not be claimed is looked at again, with all that came since
@@ -93,7 +97,7 @@ class Claiming:
         decided = [(schedule, self._decide(schedule, now)) for schedule in due]
         mine: list[ScheduledTime] = []
         with self._database.write() as connection:
-            busy = {each.schedule for each in records.open_times(connection, self._project.name)}
+            busy = records.busy(connection, self._project.name)
             for schedule, decision in decided:
                 mine += self._record(connection, schedule, decision, now, schedule.name in busy)
         for schedule, decision in decided:

@@ -22,6 +22,7 @@ __all__ = [
     "OPEN",
     "ScheduledTime",
     "Status",
+    "busy",
     "change",
     "claim",
     "history",
@@ -135,6 +136,12 @@ def open_times(connection: Connection, project: str) -> list[ScheduledTime]:
     """All that are not over, whoever holds them, oldest first."""
     query = select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.status.in_(OPEN))
     return _times(connection, query.order_by(_TABLE.c.scheduled_at, _TABLE.c.id))
+
+
+def busy(connection: Connection, project: str) -> set[str]:
+    """The schedules of which a time is not over."""
+    query = select(_TABLE.c.schedule).distinct()
+    return set(connection.scalars(query.where(_TABLE.c.project == project, _TABLE.c.status.in_(OPEN))))
 
 
 def to_retry(connection: Connection, project: str, now: datetime) -> list[ScheduledTime]:

@@ -181,7 +181,7 @@ class Scheduler:
         """Until the next scheduled time, the end of a run or :meth:`stop`: for a few seconds at most."""
         coming = self._claiming.next_look
         seconds = _SECONDS
-        if coming is not None and not self._stops:
+        if coming is not None and not (self._stops or self._problem):
             seconds = min(seconds, max(0.0, (coming - self._clock.now()).total_seconds()))
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)

@@ -23,13 +23,11 @@ def retried(project: Project, database: Database, by: str, now: datetime) -> lis
     declared = {each.name for each in project.config.schedules if each.enabled}
     with database.read() as connection:
         due = records.to_retry(connection, project.name, now)
-    if not due:
-        return []
     claimed = {"claimed_by": by, "claimed_at": now, "status": "claimed", "ended_at": None, "next_try": None}
     mine = []
-    with database.write() as connection:
-        for seen in due:
-            if seen.schedule in declared:
+    for seen in due:
+        if seen.schedule in declared:
+            with database.write() as connection:
                 mine.append(records.change(connection, seen, attempt=seen.attempt + 1, **claimed))
     return [each for each in mine if each is not None]
 
