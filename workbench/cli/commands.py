@@ -48,7 +48,7 @@ _COMMANDS = {
     "trial": ("trial", "Measure what a new source of information would add."),
     "schedule": ("schedule", "Run phases, notebooks and commands when workbench.toml says so."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),
-    "site": ("site", "Write the index page of all reports, and the model cards."),
+    "site": ("site", "Write the index page of all reports, the model cards and the runbook."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),
     "agent": ("agent", "Look at the process that makes notebooks start at once; stop it."),
     "doctor": ("doctor", "Say how notebooks start on this machine, and what is missing."),

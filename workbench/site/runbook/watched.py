@@ -49,7 +49,7 @@ def _length(window: str) -> str:
 def _rule(rule: AlertConfig) -> tuple[Cell, ...]:
     said = guide(rule.signal)
     told = [*rule.to, *([f"owner {rule.owner}"] if rule.owner else [])]
-    return rule.name, Pill(rule.severity), f"{rule}: {said.means}", said.do, ", ".join(told) or "nobody"
+    return rule.name, Pill(rule.severity), f"{rule}: {said.means}", said.do, told or "nobody"
 
 
 def open_now(facts: RunbookFacts, place: Path) -> Section:
