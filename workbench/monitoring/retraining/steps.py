@@ -268,4 +268,4 @@ class Steps:
 
 def _failure(result: PipelineResult) -> str:
     failed = next(phase for phase in result.phases if phase.status == "failed")
-    return f"No challenger: phase {failed.phase} failed: {failed.why}."
+    return f"No challenger was trained: {failed.why}."

@@ -9,6 +9,7 @@ from workbench.registry.card.facts import CardFacts
 from workbench.registry.card.words import day, span
 from workbench.registry.gates.slices import TOO_FEW
 from workbench.registry.gates.validation import Validation
+from workbench.registry.plateau import CHALLENGERS, no_gains
 
 __all__ = ["limits"]
 
@@ -24,7 +25,7 @@ def limits(facts: CardFacts) -> tuple[tuple[str, str], ...]:
         found.append(("validation", facts.missing["validation"]))
     else:
         found += [*_gates(facts.validation), *_slices(facts.validation), *_period(facts, facts.validation)]
-    return (*found, *_dates(facts), *_features(facts), *_record(facts))
+    return (*found, *_dates(facts), *_features(facts), *_plateau(facts), *_record(facts))
 
 
 def _answers(facts: CardFacts) -> Iterator[tuple[str, str]]:
@@ -116,6 +117,17 @@ def _features(facts: CardFacts) -> Iterator[tuple[str, str]]:
             "features that may carry nothing",
             f"{', '.join(idle)}: shuffling one of them changed {facts.insight.metric} by no more than chance "
             "does",
+        )
+
+
+def _plateau(facts: CardFacts) -> Iterator[tuple[str, str]]:
+    gains = no_gains(facts.project)
+    if len(gains) >= CHALLENGERS and facts.version.version in {gain.version for gain in gains}:
+        *names, last = (f"v{gain.version}" for gain in gains)
+        yield (
+            "plateau",
+            f"{', '.join(names)} and {last} in a row gained nothing over the champion that is surely more "
+            "than chance: more of the same does not help",
         )
 
 
