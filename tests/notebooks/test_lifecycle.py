@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.flights import FlightsRun
 from workbench import monitoring, registry
 from workbench.data.tables import Tables
+from workbench.monitoring import record
+from workbench.monitoring.alerts import read
 from workbench.serving import PredictionLog, labelled
-from workbench.tracking import runs
+from workbench.store import backlog
+from workbench.store.database import open_database
+from workbench.tracking import runs, store
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
@@ -118,7 +124,31 @@ def test_monitor_logged_every_replayed_flight_with_version_inputs_and_features(
     assert known["truth"].notna().mean() > 0.95
     findings = monitoring.from_frame(_read(flights_run, "monitor", "findings"))
     assert [finding.name for finding in findings] == ["2013-08", "2013-09", "2013-10", "2013-11"]
-    assert any(finding.drift.drifted for finding in findings)
+    found = [item for finding in findings for item in finding.versions]
+    assert sum(item.rows for item in found) == len(answers)
+    assert any(item.drift.drifted for item in found)
+    assert [item.performance.verdict for item in found[:3] if item.performance] != ["inconclusive"] * 3
+    assert {item.skew.verdict for item in found if item.skew} == {"equal"}
+
+
+@pytest.mark.practice("L7", "T2", "P12")
+def test_monitor_watched_on_the_first_of_each_month_and_kept_what_it_found(flights_run: FlightsRun) -> None:
+    project, log = flights_run.project, "predictions/replay"
+    database = open_database(project)
+    with database.read() as connection:
+        kept = record.newest(connection, log, project.model.name)
+        alerts = read(connection, log)
+        items = backlog.items(connection, project.name, closed=True)
+    assert [window.name for window in kept] == ["2013-08", "2013-09", "2013-10", "2013-11"]
+    firsts = {
+        alert.raised_at.astimezone(ZoneInfo("America/New_York")).strftime("%d %H:%M") for alert in alerts
+    }
+    assert firsts <= {"01 00:00"}
+    assert all(alert.first_start < alert.raised_at for alert in alerts)
+    assert sum(f"log {log}" in item.links for item in items) == len(alerts)
+    run = flights_run.manifest("monitor").run_id
+    files = {Path(item.path).name for item in store.client(project).list_artifacts(run, "monitor")}
+    assert files == {"index.html", "verdicts.csv", "findings.json", "evidently.html"}
 
 
 @pytest.mark.practice("L8", "C3", "P5", "P9")
