@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from workbench.monitoring.alerts import read
 from workbench.monitoring.baking import Baking, bake
 from workbench.project import Project
 from workbench.registry import aliases, promotion
+from workbench.serving.protocol.truth import TruthRow
+from workbench.serving.truth.recording import record
 from workbench.store import backlog
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
+from workbench.tracking import store
 from workbench.tracking.models import positive_scores
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -103,3 +107,130 @@ def test_a_champion_that_answers_well_passes_and_nobody_is_told(make: Make) -> N
     assert (last.status, last.evidence.ended) == ("passed", "no guard was violated")
     assert watched.champions == [1, 2]
     assert (watched.items(), watched.alerts()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("baking", "how", "guard"),
+    [
+        ("p99_ms = 100", {"latency_ms": 400.0}, "p99_ms"),
+        ("slower_than_before = 3", {"latency_ms": 9.0}, "slower_than_before"),
+        ("score_shift = 0.5", {"scores": scores(300, 0.4)}, "score_shift"),
+    ],
+)
+@pytest.mark.practice("P4")
+def test_guards_that_are_declared_roll_back(make: Make, baking: str, how: dict[str, Any], guard: str) -> None:
+    watched = Watched(make(baking))
+    answer(watched.project, 1, NOON - 30 * MINUTE, rows=300)
+    answer(watched.project, 2, NOON + MINUTE, **{"rows": 300, **how})
+    found = watched.look(3)
+    assert found is not None
+    assert found.evidence.violation is not None
+    assert (found.status, found.evidence.violation.guard) == ("rolled_back", guard)
+    assert watched.champions == [1, 2, 1]
+
+
+@pytest.mark.practice("P4")
+def test_as_labels_arrive_a_worse_champion_is_rolled_back(make: Make) -> None:
+    watched = Watched(make("performance_drop = 0.05\nminimum_labels = 300"))
+    late, good = asked(600)["late"].to_numpy(), scores(600)
+    ids = answer(watched.project, 2, NOON + MINUTE, seconds=3000, scores=1 - good)
+    first = watched.look(55)
+    assert first is not None
+    assert first.evidence.outcome is None
+    truth(watched.project, ids[:200], late[:200], NOON + 56 * MINUTE)
+    few = watched.look(57)
+    assert few is not None
+    assert few.evidence.outcome is not None
+    assert (few.status, few.evidence.outcome.labelled) == ("baking", 200)
+    # Of those that came later nine in ten are not known, and what is known of them tells nothing.
+    truth(watched.project, ids[300::4], late[300::4], NOON + 58 * MINUTE)
+    assert watched.look(59).evidence.outcome.labelled == 200  # type: ignore[union-attr]
+    truth(watched.project, ids, late, NOON + 60 * MINUTE)
+    found = watched.look(61)
+    assert found is not None
+    assert found.status == "rolled_back"
+    assert found.evidence.outcome is not None
+    assert found.evidence.outcome.bar_of == "where v1 had at its validation"
+    assert "on 600 labels, where v1 had at its validation" in found.evidence.ended
+
+
+def test_what_everybodys_answers_suffer_from_is_no_reason_to_go_back(make: Make) -> None:
+    """The champion before was no better lately, whatever it was at its validation."""
+    watched = Watched(make("performance_drop = 0.05\nminimum_labels = 300"))
+    chance = np.random.default_rng(0).random(600) < 0.5
+    before = answer(watched.project, 1, NOON - 50 * MINUTE, seconds=2400, scores=scores(600))
+    now = answer(watched.project, 2, NOON + MINUTE, seconds=2400, scores=scores(600))
+    truth(watched.project, [*before, *now], np.concatenate([chance, chance]), NOON + 45 * MINUTE)
+    found = watched.look(50)
+    assert found is not None
+    assert found.evidence.outcome is not None
+    assert (found.status, found.evidence.outcome.bar_of) == ("baking", "where v1 lately had")
+
+
+@pytest.mark.practice("P4")
+def test_somebodys_later_promotion_is_left_alone(make: Make) -> None:
+    watched = Watched(make())
+    answer(watched.project, 2, NOON + MINUTE, rows=60, failed=40)
+    answer(watched.project, 2, NOON + 30 * MINUTE, rows=60, failed=40)
+    promotion.rollback(
+        watched.project, reason="I saw it", actor="ada", clock=SimulatedClock(NOON + 2 * MINUTE)
+    )
+    found = watched.look(3)
+    assert found is None  # nobody had looked before, and a rollback has no baking period
+    promotion.promote(watched.project, 2, reason="again", clock=SimulatedClock(NOON + 10 * MINUTE))
+    assert watched.look(11).status == "baking"  # type: ignore[union-attr]
+    promotion.rollback(watched.project, reason="no", actor="ada", clock=SimulatedClock(NOON + 20 * MINUTE))
+    found = watched.look(32)
+    assert found is not None
+    assert (found.status, found.evidence.ended) == ("superseded", "v1 by ada at 2026-08-01 12:20 UTC: no")
+    assert watched.champions == [1, 2, 1, 2, 1]
+    assert watched.items() == []
+
+
+@pytest.mark.practice("P4")
+@pytest.mark.parametrize("second", [False, True])
+def test_without_a_way_back_the_champion_stays_and_somebody_is_called(make: Make, second: bool) -> None:
+    watched = Watched(make('period = "1 h"'), second=second)
+    bad = 2 if second else 1
+    if second:
+        client = store.client(watched.project)
+        client.set_model_version_tag("tiny-model", "1", "workbench.sha256", "0" * 64)
+    answer(watched.project, bad, NOON - 10 * MINUTE if bad == 1 else NOON, rows=60, failed=40)
+    found = watched.look(-1 if bad == 1 else 2)
+    assert found is not None
+    assert (found.status, found.evidence.refused) != ("rolled_back", "")
+    says = "its files changed since it was registered" if second else "there is no champion before v1"
+    assert says in found.evidence.refused
+    assert f"40 of 100 rows failed (40.00%), 1.00% may; not rolled back: {found.evidence.refused}" in str(
+        found
+    )
+    (item,) = watched.items()
+    assert "is a bad champion and stays" in item.title
+    assert watched.alerts() == [("not-rolled-back", "health.failed_share")]
+    last = watched.look(90)
+    assert last is not None
+    assert last.status == "failed"
+    assert len(watched.items()) == 1
+    assert watched.champions == ([1, 2] if second else [1])
+
+
+def test_what_was_promoted_long_ago_is_not_watched(make: Make) -> None:
+    watched = Watched(make('period = "1 h"'))
+    answer(watched.project, 2, NOON, rows=60, failed=40)
+    assert watched.look(61) is None
+    assert watched.champions == [1, 2]
+
+
+def test_a_project_may_do_without(make: Make) -> None:
+    watched = Watched(make("enabled = false"))
+    answer(watched.project, 2, NOON, rows=60, failed=40)
+    assert watched.look(2) is None
+    assert watched.champions == [1, 2]
+
+
+def truth(project: Project, ids: list[str], values: Any, known_at: datetime) -> None:
+    rows = [
+        TruthRow(prediction_id=name, value=bool(value), known_at=known_at)
+        for name, value in zip(ids, values, strict=True)
+    ]
+    record(open_database(project), log_of(project)[1], rows, SimulatedClock(known_at))
