@@ -60,7 +60,7 @@ def _show(done: Retrained) -> None:
     if done.waits:
         click.echo(f"it waits: {done.waits}")
     if done.would:
-        click.echo(f"it would {done.would.removeprefix('it would ')}; nothing was changed")
+        click.echo(f"it would {done.would}; nothing was changed")
     for phase, report in (item.evidence.get("reports", {}) if item is not None else {}).items():
         click.echo(f"  {phase:<10} {report}")
     if done.plateau is not None:

@@ -131,7 +131,7 @@ class _Call:
         if item is None:
             decision, why_not, _ = self._decide(found)
             if why_not or not decision.retrain:
-                return Retrained(why_not or decision.reason, would="nothing")
+                return Retrained(why_not or decision.reason, would="do nothing")
             policy = self.project.config.retraining
             parameters = given(self.project, decision.parameters)
             told = ", ".join(f"{name}={value}" for name, value in parameters.items())
