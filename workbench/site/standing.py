@@ -7,7 +7,7 @@ plain document that it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,10 @@ __all__ = [
 LIVE_LOG = "predictions/live"
 WORST_FIRST: tuple[Severity, ...] = ("critical", "warning", "info")
 _CHAMPION = "champion"
+_BAKED = {
+    "rolled_back": "was rolled back",
+    "failed": "failed and is champion still: there was no way back",
+}
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,7 @@ class Baking:
     def __str__(self) -> str:
         if self.status == "baking":
             return f"v{self.version} until {self.until:%Y-%m-%d %H:%M} UTC"
-        became = {"passed": "passed", "rolled_back": f"rolled back to v{self.previous}"}
-        return f"v{self.version} {became.get(self.status, self.status)}"
+        return f"v{self.version} {_BAKED.get(self.status, self.status)}"
 
 
 @dataclass(frozen=True)
@@ -259,30 +262,16 @@ def _retraining(connection: Connection, model: str) -> Retraining | None:
 
 def _schedules(connection: Connection, project: Project, now: datetime) -> tuple[Scheduled, ...]:
     """Those that are declared, in their order, then those that were claimed and are no longer."""
+    from workbench.execution.schedule import records
     from workbench.execution.schedule.times import next_time
 
-    found = {each.schedule: each for each in _newest_times(connection, project)}
+    claimed = {
+        name: Scheduled(name, None, item.scheduled_at, item.status)
+        for name, item in records.newest(connection, project.name).items()
+    }
     declared = {
         each.name: next_time(each, now) if each.cron and each.enabled else None
         for each in project.config.schedules
     }
-    present = (replace(found.get(name, Scheduled(name, None)), next_at=at) for name, at in declared.items())
-    return (*present, *(each for name, each in found.items() if name not in declared))
-
-
-def _newest_times(connection: Connection, project: Project) -> Iterator[Scheduled]:
-    found = tables.scheduled_times.c
-    newest = (
-        select(found.schedule, func.max(found.scheduled_at).label("scheduled_at"))
-        .where(found.project == project.name)
-        .group_by(found.schedule)
-        .subquery()
-    )
-    query = (
-        select(found.schedule, found.scheduled_at, found.status)
-        .join(newest, (found.schedule == newest.c.schedule) & (found.scheduled_at == newest.c.scheduled_at))
-        .where(found.project == project.name)
-        .order_by(found.schedule)
-    )
-    for row in connection.execute(query):
-        yield Scheduled(row.schedule, None, row.scheduled_at, row.status)
+    present = (replace(claimed.get(name, Scheduled(name, None)), next_at=at) for name, at in declared.items())
+    return (*present, *(claimed[name] for name in sorted(claimed.keys() - declared.keys())))

@@ -115,7 +115,12 @@ def test_windows_retraining_baking_schedules_and_what_happened_are_told(page: st
     assert "The newest: v2 until 2014-01-03" in _section(page, "After a promotion")
     assert "| nightly | no longer declared |" in _section(page, "Schedules")
     lately = _section(page, "What happened lately")
-    for happened in ("champion: v1 → v2 | better", "v2 began to bake", "retraining began", "nightly failed"):
+    for happened in (
+        "champion: v1 → v2 | better",
+        "v2 began to bake",
+        "retraining 1 began",
+        "schedule nightly failed",
+    ):
         assert happened in lately
     assert "hourly" not in lately
     assert "**seasons**" in _section(page, "Known limits")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Connection, select
 
 from workbench.errors import WorkbenchError
 from workbench.monitoring import WindowFinding, record
@@ -16,13 +13,14 @@ from workbench.registry import aliases, promotion, succession
 from workbench.registry.aliases import CHAMPION, LedgerEntry
 from workbench.registry.card.facts import CardFacts, gather
 from workbench.registry.card.limits import limits
+from workbench.site.runbook.events import Happened, happened
 from workbench.site.standing import Standing, standing
-from workbench.store import backlog, tables
+from workbench.store import backlog
 from workbench.store.backlog import Item
 from workbench.store.clock import Clock, SystemClock
 from workbench.store.database import open_database
 
-__all__ = ["Happened", "RunbookFacts", "WayBack", "look_up"]
+__all__ = ["RunbookFacts", "WayBack", "look_up"]
 
 _WINDOWS = 8
 _LATELY = 30
@@ -43,16 +41,6 @@ class WayBack:
     version: int
     answered: int | None
     why: str = ""
-
-
-@dataclass(frozen=True)
-class Happened:
-    """Something that happened to the model."""
-
-    at: datetime
-    what: str
-    says: str
-    who: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +113,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
             alerts = tuple(read(connection, stands.log, model=model))
             items = tuple(backlog.items(connection, project.name))
             findings = tuple(record.newest(connection, stands.log, model).values())[-_WINDOWS:]
-            decided = [*_retrainings(connection, model), *_bakings(connection, model)]
-            happened = [*map(_moved, ledger), *_told(alerts), *decided, *_scheduled(connection, project)]
+            lately = list(happened(connection, project, ledger, alerts))
     finally:
         database.close()
     return RunbookFacts(
@@ -142,7 +129,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
         alerts=alerts,
         items=items,
         findings=findings,
-        lately=tuple(sorted(happened, key=lambda each: each.at, reverse=True)[:_LATELY]),
+        lately=tuple(sorted(lately, key=lambda each: each.at, reverse=True)[:_LATELY]),
     )
 
 
@@ -163,46 +150,3 @@ def _way_back(project: Project) -> WayBack | None:
         return WayBack(before, promotion.way_back(project).answered.cases)
     except WorkbenchError as error:
         return WayBack(before, None, error.message)
-
-
-def _moved(entry: LedgerEntry) -> Happened:
-    names = [f"v{number}" if number else "nobody" for number in (entry.from_version, entry.to_version)]
-    return Happened(entry.at, f"{entry.alias}: {' → '.join(names)}", entry.reason, str(entry.who))
-
-
-def _told(alerts: tuple[Alert, ...]) -> Iterator[Happened]:
-    for alert in alerts:
-        yield Happened(alert.raised_at, f"alert {alert.rule} raised", f"{alert.subject}: {alert.says}")
-        if alert.cleared_at is not None:
-            said = f"{alert.subject}, {alert.signal}: {alert.cleared}"
-            yield Happened(alert.cleared_at, f"alert {alert.rule} cleared", said)
-
-
-def _retrainings(connection: Connection, model: str) -> Iterator[Happened]:
-    table = tables.retrainings
-    query = select(table).where(table.c.model == model).order_by(table.c.id.desc()).limit(_LATELY)
-    for row in connection.execute(query):
-        version = f"v{row.version}" if row.version else "no version yet"
-        yield Happened(row.started_at, f"retraining began ({row.trigger.replace('_', ' ')})", row.reason)
-        if row.decided_at is not None:
-            yield Happened(row.decided_at, f"retraining decided: {row.decision}", version)
-
-
-def _bakings(connection: Connection, model: str) -> Iterator[Happened]:
-    table = tables.baking
-    query = select(table).where(table.c.model == model).order_by(table.c.id.desc()).limit(_LATELY)
-    for row in connection.execute(query):
-        yield Happened(
-            row.started_at, f"v{row.version} began to bake", f"until {row.until:%Y-%m-%d %H:%M} UTC"
-        )
-        if row.status != "baking":
-            ended = row.checked_at or row.until
-            yield Happened(ended, f"baking of v{row.version} ended", row.status.replace("_", " "))
-
-
-def _scheduled(connection: Connection, project: Project) -> Iterator[Happened]:
-    """What went wrong of what was scheduled; the rest is routine."""
-    table = tables.scheduled_times
-    query = select(table).where(table.c.project == project.name, table.c.status.in_(("failed", "missed")))
-    for row in connection.execute(query.order_by(table.c.id.desc()).limit(_LATELY)):
-        yield Happened(row.claimed_at, f"schedule {row.schedule} {row.status}", row.note)
