@@ -218,10 +218,15 @@ def _windows(
         notes.append(
             f"a clock is wrong: something was asked at {newest:%Y-%m-%d %H:%M} UTC, which is yet to come"
         )
+    skipped, until, length = 0, min(newest, now), subject.config.length
+    if length is not None:  # since a clock was wrong, there may be millions
+        skipped = max(0, (until - first) // length - last)
+        first += skipped * length
     # A window that begins just now has nothing to show.
-    windows = tuple(window for window in subject.windows(first, min(newest, now)) if window.start < now)
-    if len(windows) > last:
-        notes.append(f"{len(windows) - last:,} windows before {windows[-last].name} were not looked at")
+    windows = tuple(window for window in subject.windows(first, until) if window.start < now)
+    skipped += max(0, len(windows) - last)
+    if skipped:
+        notes.append(f"{skipped:,} windows before {windows[-last:][0].name} were not looked at")
     return windows[-last:], notes
 
 

@@ -186,7 +186,9 @@ def test_served_and_trained_are_compared_in_every_window(year: Live) -> None:
 
 
 def test_the_last_truth_counts_and_labels_of_nothing_do_not(year: Live) -> None:
-    found = year.watch(CHRISTMAS, record_as="corrected").findings[0]
+    watched = year.watch(CHRISTMAS, record_as="corrected")
+    assert "2 labels are about predictions that this log never made" in watched.notes
+    found = watched.findings[0]
     assert performance(found).labelled == 600
     august = [year.truth[name] for name, moment in year.asked.items() if moment < month(9)]
     assert performance(found).positive_share == pytest.approx(np.mean(august))
@@ -348,6 +350,11 @@ def test_a_clock_that_was_wrong_is_said_and_makes_few_windows(make: Make) -> Non
     assert "a clock is wrong: something was asked at 2031-01-01 19:12 UTC" in watched.notes[0]
     assert watched.notes[1] == "677 windows before 2026-06 were not looked at"
     assert "a clock is wrong" not in str(live.watch(month(9), last=1, replayed=True).notes)
+    seconds = live.look(month(9), window="1s", last=3)
+    first, newest = datetime(1970, 1, 1, tzinfo=UTC), seconds.findings[-1].window.start
+    assert seconds.findings[-1].window.end - newest == timedelta(seconds=1)
+    left_out = (newest - first) // timedelta(seconds=1) + 1 - 3
+    assert seconds.notes[1].startswith(f"{left_out:,} windows before {seconds.findings[0].name}")
 
 
 def test_an_empty_log_and_a_single_answer(make: Make, tmp_path: Path) -> None:
