@@ -122,7 +122,9 @@ def watch(
         with database.read() as connection:
             known = record.newest(connection, kept, model)
         findings = _look(subject, windows, now, known, on_window)
-        notes += _never_made(subject, findings)
+        said = max((each.told for each in known.values()), default=0)
+        if any(each.told > said for each in findings):  # it reads the ids of all predictions
+            notes += _never_made(subject)
         with database.write() as connection:
             hold(connection, kept)
             recorded = record.add(connection, kept, model, findings)
@@ -282,12 +284,10 @@ def _not_judged(evaluation: Evaluation, over: bool) -> Iterator[str]:
         yield f"no window can tell yet about these rules: {', '.join(evaluation.undecided)}"
 
 
-def _never_made(subject: Subject, findings: Sequence[WindowFinding]) -> Iterator[str]:
-    if any(finding.told for finding in findings):
-        absent = count_absent(subject.project, subject.log, subject.name)
-        if absent:
-            are = "label is" if absent == 1 else "labels are"
-            yield f"{absent:,} {are} about predictions that this log never made"
+def _never_made(subject: Subject) -> Iterator[str]:
+    if absent := count_absent(subject.project, subject.log, subject.name):
+        are = "label is" if absent == 1 else "labels are"
+        yield f"{absent:,} {are} about predictions that this log never made"
 
 
 def _in_use(connection: Connection, model: str, findings: Sequence[WindowFinding]) -> set[int]:
