@@ -104,6 +104,8 @@ def _of(answers: pd.DataFrame, found: VersionFinding) -> pd.DataFrame:
 def _opinions(
     said: pd.DataFrame, answers: pd.DataFrame, earlier: Sequence[VersionFinding]
 ) -> Opinions | None:
+    if said.empty:
+        return None
     about = said[said["prediction_id"].isin(answers["prediction_id"])]
     before = next((found.opinions for found in reversed(earlier) if found.opinions), None)
     return measure_opinions(about, before=before) if len(about) else None
