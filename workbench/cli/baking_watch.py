@@ -29,7 +29,7 @@ _EVERY_SECONDS = 1.5
 # Looking takes at most this share of a core.
 _SHARE = 0.25
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 class BakingWatch:
@@ -106,7 +106,7 @@ def main(root: str) -> int:
     project, clock = open_project(root), SystemClock()
     os.chdir(project.root)
     evaluator: Evaluator | None = None
-    said = ""
+    rehearsed, said = False, ""
     while True:
         begun = time.monotonic()
         try:
@@ -114,6 +114,9 @@ def main(root: str) -> int:
                 evaluator = _evaluator(project)
             if evaluator is not None and not _look(evaluator, clock):
                 return 0
+            if evaluator is not None and not rehearsed:
+                rehearsed = True
+                _rehearse(evaluator)
             said = ""
         except Exception as error:  # whatever it is, the next look may do better
             if (now := f"{type(error).__name__}: {error}".splitlines()[0]) != said:
@@ -148,6 +151,15 @@ def _look(evaluator: Evaluator, clock: Clock) -> bool:
         return True
     evaluator.leave()
     return False
+
+
+def _rehearse(evaluator: Evaluator) -> None:
+    from workbench.errors import PromotionRefused
+
+    try:
+        evaluator.rehearse()
+    except PromotionRefused as error:
+        _log.warning("a champion bakes, and there is no way back: %s", error.message)
 
 
 if __name__ == "__main__":

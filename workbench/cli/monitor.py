@@ -40,16 +40,18 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
     """Look at what the served versions were asked and answered, window by window.
 
     Drift against the reference that a version was registered with, performance as the truth comes in, skew
-    between serving and training, trends, health. What is found is recorded, alerts are raised and told.
+    between serving and training, trends, health. What is found is recorded, alerts are raised and told. A
+    champion in its baking period is rolled back when it violates a guard ([baking]).
     """
     project = open_project()
     log, name = chosen_log(project, log_name)
 
     from workbench import monitoring
     from workbench.cli.output import print_json
+    from workbench.monitoring.baking import bake
     from workbench.store.clock import SystemClock
 
-    clock = SystemClock()
+    clock, baked = SystemClock(), None
     with _progress() as on_window:
         if window or version is not None:
             watched = monitoring.look(
@@ -63,10 +65,13 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
                 on_window=on_window,
             )
         else:
+            baked = bake(project, log, name, clock=clock) if log_name is None else None
             watched = monitoring.watch(project, log, name, clock=clock, last=last, on_window=on_window)
     if as_json:
-        print_json(_facts(watched))
+        print_json(_facts(watched) | {"baking": baked.to_dict() if baked else None})
         return
+    if baked is not None and baked.until > clock.now():
+        click.secho(str(baked), fg=None if baked.evidence.violation is None else "red")
     if not watched.findings:
         click.echo("; ".join(watched.notes))
         click.echo("next: workbench serve answers, and what it answers is looked at here")

@@ -23,8 +23,8 @@ class BakingConfig(Section):
     failed. ``p99_ms``: surely more than one answer in a hundred took longer; ``slower_than_before``: longer
     than so many times what the champion before took. ``score_shift``: the scores lie so many of their
     standard deviations (Wasserstein distance, normed) away both from those at validation and from those of
-    the champion before. ``performance_drop``: the primary metric is surely so much worse than the champion
-    before, on ``minimum_labels`` labels of the whole period. ``to`` is as for alerts.
+    the champion before, of at least 200 each. ``performance_drop``: the primary metric is surely so much
+    worse than the champion before, on ``minimum_labels`` labels of the whole period. ``to`` is as for alerts.
 
     By default it is only failures that roll back: not to answer is no matter of taste, and what is too slow,
     too far off or too bad the project has to say.

@@ -6,6 +6,7 @@
 :class:`WindowFinding`           what one window showed, version by version
 :func:`publish`                  the page of it, and every verdict as a table and as JSON
 :func:`measure_drift`            drift of one table against another
+:func:`bake`                     look at a new champion once, and roll it back when a guard is violated
 :func:`evidently_page`           Evidently's own report on samples, safe and small
 :func:`decide`                   whether the retraining policy calls for a challenger
 :func:`judge_shadow`             how a challenger fares beside the champion
@@ -18,6 +19,7 @@ Charts of findings are in :mod:`~workbench.monitoring.figures`.
 
 from __future__ import annotations
 
+from workbench.monitoring.baking import bake
 from workbench.monitoring.drift import DriftResult, measure_drift
 from workbench.monitoring.evidently_page import evidently_page, write_pages
 from workbench.monitoring.figures import (
@@ -42,6 +44,7 @@ __all__ = [
     "VersionFinding",
     "Watched",
     "WindowFinding",
+    "bake",
     "decide",
     "drift_heatmap",
     "evidently_page",

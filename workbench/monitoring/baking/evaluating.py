@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,7 +26,7 @@ from workbench.monitoring.baking.outcomes import measure_outcome, with_bar
 from workbench.monitoring.baking.record import ACTOR, Baking
 from workbench.monitoring.subject import Subject
 from workbench.project import Project
-from workbench.registry import rollback
+from workbench.registry.promotion import rollback, way_back
 from workbench.serving import PredictionLog
 from workbench.store import baking, leases
 from workbench.store.clock import Clock
@@ -36,6 +38,8 @@ __all__ = ["Evaluator", "bake"]
 _LEASE_SECONDS = 5.0
 # So often a rollback that was refused is tried again.
 _AGAIN = timedelta(seconds=30)
+# How good the answers were is looked at for one part in so many of the time.
+_REST = 20
 _KEPT = 300  # windows that the evidence holds
 
 
@@ -67,7 +71,7 @@ class Evaluator:
         self._subject = Subject(project, log, name, project.config.monitoring)
         self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._yardstick: tuple[int, Yardstick] | None = None
-        self._told = -1
+        self._told, self._outcome_after = -1, 0.0
         self._not_before: datetime | None = None
 
     def look(self, clock: Clock) -> Baking | None:
@@ -88,6 +92,16 @@ class Evaluator:
         if decided.status == "baking" and decided.evidence.violation is not None:
             return self._roll_back(database, decided, decided.evidence.violation, clock)
         return decided
+
+    def rehearse(self) -> None:
+        """Try the way back, so that what it takes is loaded when it is needed, and change nothing.
+
+        Raises
+        ------
+        PromotionRefused
+            There is none: the champion before does not load, does not answer, or never was.
+        """
+        way_back(self._project)
 
     def leave(self) -> None:
         """Let another process look at once."""
@@ -157,19 +171,25 @@ class Evaluator:
 
     def _outcome(self, present: Baking, until: datetime, now: datetime) -> Outcome | None:
         """How good the answers were, measured anew when more labels are in."""
-        if self._config.performance_drop is None:
-            return None
+        last, begun = present.evidence.outcome, time.monotonic()
+        if self._config.performance_drop is None or begun < self._outcome_after:
+            return last
         told = self._subject.told(now)
-        if not told or (told == self._told and present.evidence.outcome is not None):
-            return present.evidence.outcome
-        self._told = told
-        previous, start = present.previous, present.started_at
-        outcome = measure_outcome(self._subject, present.version, start, until, now)
-        versions = [each for each in (previous, present.version) if each is not None]
+        if told and (told != self._told or last is None):
+            self._told = told
+            outcome = measure_outcome(self._subject, present.version, present.started_at, until, now)
+            last = self._with_bar(present, outcome, now)
+        # All answers of the period are read for it, while other guards are in a hurry.
+        self._outcome_after = time.monotonic() + _REST * (time.monotonic() - begun)
+        return last
+
+    def _with_bar(self, present: Baking, outcome: Outcome, now: datetime) -> Outcome:
+        versions = [each for each in (present.previous, present.version) if each is not None]
         standards = {version: self._subject.served(version).standard for version in versions}
         before = None
-        if previous is not None:
-            before = measure_outcome(self._subject, previous, start - self._config.period, start, now)
+        if present.previous is not None:
+            earlier, start = present.started_at - self._config.period, present.started_at
+            before = measure_outcome(self._subject, present.previous, earlier, start, now)
         return with_bar(outcome, before, standards, self._config.minimum_labels)
 
     def _roll_back(self, database: Database, present: Baking, decision: Violation, clock: Clock) -> Baking:
@@ -178,25 +198,19 @@ class Evaluator:
         if self._not_before is not None and now < self._not_before:
             return present
         reason = f"{decision.guard} of the baking period: {decision.says}"
-        refused = ""
         try:
-            rollback(self._project, reason=reason, position=present.position, actor=ACTOR, clock=clock)
-        except AliasMoved:
-            pass  # by somebody, or for the same reason by another process: the ledger says which
+            with suppress(AliasMoved):  # by somebody, or by another process that looks: the ledger says which
+                rollback(self._project, reason=reason, position=present.position, actor=ACTOR, clock=clock)
+            found = self._follow(database, now)
         except PromotionRefused as error:
-            refused = error.message
             self._not_before = now + _AGAIN
-        with database.write() as connection:
-            if refused:
-                stuck = replace(present, evidence=replace(present.evidence, refused=refused))
-                if record.keep(connection, stuck, present):
-                    ending.tell_refused(connection, self._project, stuck, decision, now)
-                found = stuck
-            else:
-                found = ending.settle(connection, self._project, present, now)
+            found = replace(present, evidence=replace(present.evidence, refused=error.message))
+            with database.write() as connection:
+                if record.keep(connection, found, present):
+                    ending.tell_refused(connection, self._project, found, decision, now)
         if set(self._config.to) - {"backlog"}:
             deliver(database, self._project.config.monitoring, clock)
-        return found
+        return found or present
 
 
 def _ended(evidence: Evidence) -> Evidence:
