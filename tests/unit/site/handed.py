@@ -11,6 +11,8 @@ from tests.unit.monitoring import watched
 from tests.unit.registry import carded
 from workbench.monitoring import record
 from workbench.monitoring.alerts import WindowSignals, evaluate
+from workbench.monitoring.baking.evidence import Evidence
+from workbench.monitoring.documents import to_document
 from workbench.project import Project, open_project
 from workbench.registry import promotion
 from workbench.site.standing import LIVE_LOG
@@ -104,7 +106,9 @@ def write_rows(project: Project) -> None:
     }
     database = open_database(project)
     with database.write() as connection:
-        connection.execute(insert(tables.baking), {**baking, "status": "baking", "evidence": {}})
+        connection.execute(
+            insert(tables.baking), {**baking, "status": "baking", "evidence": to_document(Evidence())}
+        )
         connection.execute(
             insert(tables.retrainings),
             {

@@ -112,7 +112,10 @@ def test_windows_retraining_baking_schedules_and_what_happened_are_told(page: st
     assert "| 2013-12 | v4 champion | 10,100 |" in _section(page, "Health of the last windows")
     assert "features drift or performance has dropped" in _section(page, "How it is retrained")
     assert "At this moment: shadowing v3" in _section(page, "How it is retrained")
-    assert "The newest: v2 until 2014-01-03" in _section(page, "After a promotion")
+    assert (
+        "The newest: v2 is baking until 2014-01-03 00:00 UTC, 0 answers so far, no guard violated."
+        in _section(page, "After a promotion")
+    )
     assert "| nightly | no longer declared |" in _section(page, "Schedules")
     lately = _section(page, "What happened lately")
     for happened in (

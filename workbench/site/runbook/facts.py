@@ -8,6 +8,7 @@ from datetime import datetime
 from workbench.errors import WorkbenchError
 from workbench.monitoring import WindowFinding, record
 from workbench.monitoring.alerts import Alert, read
+from workbench.monitoring.baking import record as bakings
 from workbench.project import Project
 from workbench.registry import aliases, promotion, succession
 from workbench.registry.aliases import CHAMPION, LedgerEntry
@@ -63,6 +64,8 @@ class RunbookFacts:
         What is open on the project's backlog.
     findings : tuple of WindowFinding
         The newest windows, the oldest of them first.
+    baking : str
+        The newest baking period in words; empty before the first.
     lately : tuple of Happened
         The newest first.
     """
@@ -79,6 +82,7 @@ class RunbookFacts:
     alerts: tuple[Alert, ...]
     items: tuple[Item, ...]
     findings: tuple[WindowFinding, ...]
+    baking: str
     lately: tuple[Happened, ...]
 
     @property
@@ -113,6 +117,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
             alerts = tuple(read(connection, stands.log, model=model))
             items = tuple(backlog.items(connection, project.name))
             findings = tuple(record.newest(connection, stands.log, model).values())[-_WINDOWS:]
+            baking = str(bakings.newest(connection, model) or "")
             lately = list(happened(connection, project, ledger, alerts))
     finally:
         database.close()
@@ -129,6 +134,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
         alerts=alerts,
         items=items,
         findings=findings,
+        baking=baking,
         lately=tuple(sorted(lately, key=lambda each: each.at, reverse=True)[:_LATELY]),
     )
 

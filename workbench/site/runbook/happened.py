@@ -20,11 +20,8 @@ _TRIGGERS = {
     "data_drift": "features drift",
     "performance": "performance has dropped",
 }
-_ACTIONS = {
-    "propose": "a person decides: workbench promote",
-    "shadow": "it answers in the champion's shadow, and then a person decides: workbench promote",
-    "promote": "it becomes champion by itself",
-}
+_PROMOTED = "it becomes champion by itself"
+_PROPOSED = "a person decides: workbench promote"
 _UNITS = (
     (timedelta(days=1), "day"),
     (timedelta(hours=1), "hour"),
@@ -77,12 +74,11 @@ def _waits(policy: RetrainingConfig) -> str:
 def _after(policy: RetrainingConfig) -> str:
     shadows = []
     if policy.shadow_for is not None:
-        shadows.append(_length(policy.shadow_for))
+        shadows.append(f"for {_length(policy.shadow_for)}")
     if policy.shadow_labels is not None:
         shadows.append(f"until {policy.shadow_labels:,} labels are known")
-    first = f"it answers in the champion's shadow for {' and '.join(shadows)}; then " if shadows else ""
-    action = "propose" if policy.action == "shadow" and first else policy.action
-    return first + _ACTIONS[action]
+    first = f"it answers in the champion's shadow {' and '.join(shadows)}, then " if shadows else ""
+    return first + (_PROMOTED if policy.action == "promote" else _PROPOSED)
 
 
 def baking(facts: RunbookFacts) -> Section:
@@ -99,8 +95,8 @@ def baking(facts: RunbookFacts) -> Section:
         f"{', '.join(policy.to) or 'nobody'} is told. A guard is violated when:"
     )
     blocks: list[Block] = [Text(said), Bullets(_guards(policy))]
-    if facts.standing.baking is not None:
-        blocks.append(Text(f"The newest: {facts.standing.baking}."))
+    if facts.baking:
+        blocks.append(Text(f"The newest: {facts.baking}."))
     return Section("After a promotion", tuple(blocks))
 
 
@@ -134,7 +130,10 @@ def schedules(facts: RunbookFacts) -> Section:
         for each in stands
     )
     columns = ("schedule", "when", "what", "after a failure", "next", "newest")
-    typed = "workbench schedule run               # the process that keeps them; workbench schedule list"
+    typed = (
+        "workbench schedule run               # the process that keeps them, as many as you like\n"
+        "workbench schedule history           # what became of each scheduled time"
+    )
     return Section("Schedules", (Table(columns, rows), Code(typed)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from workbench.registry.aliases import CANARY, CHALLENGER, is_shadow
 from workbench.registry.card.document import Block, Bullets, Cell, Code, Facts, Pill, Section, Table, Text
@@ -90,17 +91,10 @@ def _log(facts: RunbookFacts) -> str:
 
 def running(facts: RunbookFacts) -> Section:
     """The commands of an ordinary day."""
-    secrets = [key.key.removeprefix("secret:") for key in facts.project.config.serving.keys.values()]
-    ask = f'curl -H "Authorization: Bearer ${secrets[0]}"' if secrets else "curl"
-    insecure = (
-        " --cacert " + facts.project.config.serving.tls.certificate
-        if facts.project.config.serving.tls
-        else ""
-    )
     typed = (
         "workbench serve                      # starts it here; Ctrl-C or SIGTERM stops it, all answered\n"
         "kill -HUP PID                        # new configuration, worker by worker; nobody notices\n"
-        f"{ask}{insecure} {_url(facts)}/health\n"
+        f"{_ask(facts)} {_url(facts)}/health\n"
         "workbench status                     # champion, alerts, backlog, newest window\n"
         "workbench monitor                    # looks at what was answered; let cron call it\n"
         "workbench backlog                    # what somebody has to look at"
@@ -110,6 +104,18 @@ def running(facts: RunbookFacts) -> Section:
         "champion within seconds, and nothing is to be started again. /health says which version answers."
     )
     return Section("Start, stop, follow", (Code(typed), Text(followed)))
+
+
+def _ask(facts: RunbookFacts) -> str:
+    """How curl is to call the server, with a key by its name where one is needed."""
+    config = facts.project.config.serving
+    key = next((each.key.removeprefix("secret:") for each in config.keys.values()), "")
+    words = ["curl"]
+    if key:
+        words.append(f'-H "Authorization: Bearer ${key}"')
+    if config.tls is not None:
+        words.append(f"--cacert {quote(config.tls.certificate)}")
+    return " ".join(words)
 
 
 def rolling_back(facts: RunbookFacts) -> Section:
