@@ -11,6 +11,7 @@ from workbench.project import open_project
 
 if TYPE_CHECKING:
     from workbench.monitoring.retraining import Retrained
+    from workbench.registry.plateau import Plateau
 
 
 @click.command(epilog="Examples:  workbench retrain --dry-run    workbench retrain --scheduled --json")
@@ -64,9 +65,21 @@ def _show(done: Retrained) -> None:
     for phase, report in (item.evidence.get("reports", {}) if item is not None else {}).items():
         click.echo(f"  {phase:<10} {report}")
     if done.plateau is not None:
-        click.secho(str(done.plateau), fg="yellow")
+        _show_plateau(done.plateau)
     if not done.would:
         click.echo(f"next: {_next(done)}")
+
+
+def _show_plateau(plateau: Plateau) -> None:
+    from workbench.cli.output import print_table
+
+    click.secho(str(plateau), fg="yellow")
+    if len(plateau.worst):
+        click.echo("its worst errors:")
+        shown = plateau.worst.round(3).astype(str)
+        print_table(tuple(map(str, shown.columns)), shown.itertuples(index=False))
+    for note in plateau.notes:
+        click.echo(note)
 
 
 def _next(done: Retrained) -> str:

@@ -1,8 +1,8 @@
 """What a new source of information adds: the champion's estimator, trained and judged with and without it.
 
-Both learn from the same rows (those that the champion learnt from) and are judged on the same rows (those
-that it was validated on). The interval of the difference is drawn by day, both on the same draws, as that of
-a gate is. Nothing is written: no dataset, no version.
+Both learn from the same rows (of the dataset that the champion learnt from, all before its holdout) and are
+judged on the same rows (its holdout). The interval of the difference is drawn by day, both on the same draws,
+as that of a gate is. Nothing is written: no dataset, no version.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _verdict(gain: Interval) -> Literal["adds", "harms", "no difference"]:
 
 
 def _learnt_from(version: ModelVersion, project: Project, names: Sequence[str]) -> pd.DataFrame:
-    """The labelled rows that it may have learnt from, of the dataset version that it was trained from."""
+    """The labelled rows before its holdout, of the dataset version that it was trained from."""
     objective, tables = project.objective, Tables(project.data_uri)
     needed = {objective.time, objective.target, *names}
     for name, number in version.datasets.items():

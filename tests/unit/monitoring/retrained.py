@@ -75,6 +75,14 @@ def altitude(rows, source):
     return rows[["origin"]].merge(source, on="origin", how="left")[["altitude"]].set_axis(rows.index)
 
 
+def again(rows, source):
+    return rows[["signal"]]
+
+
+def shifted(rows, source):
+    return rows[["noise"]].add_prefix("more_").set_axis(rows.index + 1)
+
+
 def hint(rows, source):
     """A column that says a good deal, and a text that says nothing."""
     import numpy as np
@@ -97,12 +105,13 @@ phase.write("prepared", rows, key=("row",))"""
 
 _CHALLENGE = """\
 import helpers
+import pandas as pd
 from sklearn.dummy import DummyClassifier
 from workbench import registry
 prepared = phase.read("prepared")
 known, holdout = (prepared.query("split == @part").reset_index(drop=True) for part in ("learn", "judge"))
 columns = {"good": ["signal", "noise"], "poor": ["noise"]}[quality]
-until = known["known_at"].max().ceil("h")
+until = pd.Timestamp(until, tz="UTC") if until else known["known_at"].max().ceil("h")
 trained = {}
 for name, one in {"candidate": helpers.model(columns, strength), "baseline": DummyClassifier()}.items():
     fitted = one.fit(known[helpers.FEATURES], known["late"])
@@ -137,7 +146,7 @@ def make(root: Path, policy: str = "") -> Project:
         {"prepare": [_PREPARE], "challenge": [_CHALLENGE]},
         parameters={
             "prepare": 'as_of: str = "2026-10-01"\nknown_until: str | None = "2026-11-01"',
-            "challenge": 'quality: str = "good"\nstrength: float = 1.0',
+            "challenge": 'quality: str = "good"\nstrength: float = 1.0\nuntil: str | None = None',
         },
     )
     helpers = root / "notebooks" / "helpers.py"

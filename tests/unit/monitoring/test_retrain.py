@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -203,6 +205,31 @@ def test_newer_data_than_the_champion_learnt_from_are_a_trigger(tmp_path: Path) 
     assert done.retraining is not None
     assert "new data: prepared v1 (+0 rows) where v1 learnt from v0" in done.reason
     assert done.retraining.decision == "promoted"
+
+
+def test_of_two_at_once_one_retrains(project: Project) -> None:
+    together = threading.Barrier(2)
+
+    def retrain(_: int) -> str:
+        together.wait(60)
+        try:
+            return call(project).status
+        except LeaseHeld:
+            return "held"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(retrain, range(2)))
+    assert found in (["decided", "held"], ["decided", "nothing"])
+    assert len(retrainings(project)) == 1
+    assert champions(project) == [1, 2]
+
+
+def test_a_challenger_that_was_judged_on_what_it_learnt_from_is_refused(project: Project) -> None:
+    done = call(with_policy(project, '[retraining.parameters]\nas_of = "2026-10-01"\nuntil = "2026-10-20"'))
+    assert done.retraining is not None
+    assert done.retraining.decision == "refused"
+    assert "v2 was judged on rows of 2026-10-01, and had learnt until 2026-10-20" in done.reason
+    assert champions(project) == [1]
 
 
 def test_one_at_a_time_and_nothing_that_is_not_there(project: Project) -> None:

@@ -12,15 +12,28 @@ from tests.unit.monitoring import small
 from tests.unit.registry.small import validation
 from workbench.config import RetrainingConfig
 from workbench.monitoring.findings import WindowFinding
-from workbench.monitoring.retraining import Decision, decide, explain
+from workbench.monitoring.retraining import Decision, Situation, decide, explain
 from workbench.registry.gates.bootstrap import Interval
 from workbench.registry.gates.judging import Gate
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def _decide(findings: list[WindowFinding], *, now: datetime = NOW, **policy: Any) -> Decision:
-    return decide(findings, retraining=RetrainingConfig(**policy), monitoring=small.CONFIG, now=now)
+def _decide(
+    findings: list[WindowFinding],
+    *,
+    now: datetime = NOW,
+    situation: Situation | None = None,
+    zone: str = "UTC",
+    **policy: Any,
+) -> Decision:
+    return decide(
+        findings,
+        retraining=RetrainingConfig(**policy),
+        monitoring=small.CONFIG.model_copy(update={"timezone": zone}),
+        now=now,
+        situation=situation or Situation(),
+    )
 
 
 @pytest.mark.practice("L8")
@@ -151,3 +164,56 @@ def test_the_comparison_with_the_champion_is_told_when_there_is_one() -> None:
 def test_no_retraining_needs_no_more_words() -> None:
     quiet = _decide([small.finding(11)])
     assert explain(quiet, None, promoted=False) == quiet.reason
+
+
+@pytest.mark.practice("C3")
+def test_new_data_and_a_schedule_call_for_retraining_when_nothing_worse_does() -> None:
+    policy: dict[str, Any] = {"trigger": ("performance", "schedule", "new_data")}
+    quiet = _decide([], **policy)
+    assert "no dataset is newer than what the champion was trained from; no schedule asks" in quiet.reason
+    called = _decide([], situation=Situation(scheduled=True), **policy)
+    assert (called.trigger, called.cause) == ("schedule", ("2026-12-01",))
+    situation = Situation(("flights v3 (+100 rows) where v1 learnt from v2",), scheduled=True)
+    newer = _decide([], situation=situation, **policy)
+    assert (newer.trigger, newer.cause) == ("new_data", situation.new_data)
+    dropped = [small.finding(11, verdict="dropped")]
+    assert _decide(dropped, situation=situation, **policy).trigger == "performance"
+    assert not _decide([], situation=situation, trigger=("performance",)).retrain
+
+
+@pytest.mark.practice("L8")
+def test_a_cooldown_holds_back_and_says_until_when() -> None:
+    dropped = [small.finding(11, verdict="dropped")]
+    policy: dict[str, Any] = {"cooldown": timedelta(days=7), "situation": Situation(last=NOW)}
+    held = _decide(dropped, now=NOW + timedelta(days=7, seconds=-1), **policy)
+    assert (held.retrain, held.trigger) == (False, "")
+    assert held.reason.startswith("No retraining yet, although the champion's performance")
+    assert held.reason.endswith(
+        "the last one was decided on 2026-12-01, and its cooldown of 7 days ends on 2026-12-08 00:00 UTC."
+    )
+    assert _decide(dropped, now=NOW + timedelta(days=7), **policy).retrain
+    assert _decide(dropped, cooldown=timedelta(days=7)).retrain  # the first
+
+
+@pytest.mark.practice("L8", "P12")
+def test_so_many_labels_are_waited_for() -> None:
+    dropped = [small.finding(11, verdict="dropped")]
+    held = _decide(dropped, minimum_labels=500, situation=Situation(labels=499))
+    assert held.reason.endswith("499 labels came in since the last training, and 500 are asked.")
+    assert _decide(dropped, minimum_labels=500, situation=Situation(labels=500)).retrain
+
+
+@pytest.mark.practice("P12")
+def test_windows_begin_and_end_with_days_of_the_project_whatever_its_clocks_do() -> None:
+    dropped = [small.finding(11, verdict="dropped")]
+    at = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
+    found = _decide(dropped, now=at, zone="America/New_York", holdout_days=30, training_days=90)
+    days = {"as_of": "2026-11-01", "known_until": "2026-12-01", "train_from": "2026-08-03"}
+    assert found.parameters == days
+    assert Decision.from_dict(json.loads(json.dumps(found.to_dict()))).parameters == days
+    assert found.train_until == datetime(2026, 11, 1, 4, tzinfo=UTC)  # clocks go back that day
+    assert found.known_until == datetime(2026, 12, 1, 5, tzinfo=UTC)
+    expanding = _decide(dropped, window="expanding")
+    assert expanding.train_from is None
+    assert "train_from" not in expanding.parameters
+    assert "learns from all that came before 2026-11-01" in expanding.reason

@@ -91,8 +91,8 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class _Call:
-    """What a trigger says: whether it calls for retraining, why or why not, and what set it off."""
+class _Verdict:
+    """Whether a trigger calls for retraining, why or why not, and what set it off."""
 
     calls: bool
     says: str
@@ -145,7 +145,7 @@ def _calls(
     monitoring: MonitoringConfig,
     situation: Situation,
     today: datetime,
-) -> Iterator[tuple[Trigger, _Call]]:
+) -> Iterator[tuple[Trigger, _Verdict]]:
     """What each declared trigger says, the one that costs most first."""
     row = retraining.windows_in_a_row
     if "performance" in retraining.trigger:
@@ -155,10 +155,10 @@ def _calls(
     if "new_data" in retraining.trigger:
         news = "; ".join(situation.new_data)
         says = f"new data: {news}" if news else "no dataset is newer than what the champion was trained from"
-        yield "new_data", _Call(bool(news), says, situation.new_data)
+        yield "new_data", _Verdict(bool(news), says, situation.new_data)
     if "schedule" in retraining.trigger:
         says = "its schedule asks for it" if situation.scheduled else "no schedule asks for it"
-        yield "schedule", _Call(situation.scheduled, says, (f"{today:%Y-%m-%d}",))
+        yield "schedule", _Verdict(situation.scheduled, says, (f"{today:%Y-%m-%d}",))
 
 
 def _in_a_row(
@@ -168,17 +168,17 @@ def _in_a_row(
     about: str,
     hits: Callable[[WindowFinding, MonitoringConfig], bool | None],
     told: Callable[[Sequence[WindowFinding], MonitoringConfig], str],
-) -> _Call:
+) -> _Verdict:
     judged = [(finding, hits(finding, monitoring)) for finding in seen]
     conclusive = [(finding, hit) for finding, hit in judged if hit is not None]
     last = conclusive[-count:]
     windows = [finding for finding, _ in last]
     if len(last) == count and all(hit for _, hit in last):
-        return _Call(True, told(windows, monitoring), tuple(finding.name for finding in windows))
+        return _Verdict(True, told(windows, monitoring), tuple(finding.name for finding in windows))
     says = told(windows, monitoring) if last else f"nothing can be said about {about} yet"
     if skipped := len(judged) - len(conclusive):
         says += f", {skipped} inconclusive windows left out"
-    return _Call(False, says)
+    return _Verdict(False, says)
 
 
 def _held_back(retraining: RetrainingConfig, situation: Situation, now: datetime) -> str:

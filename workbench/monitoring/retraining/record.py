@@ -78,6 +78,11 @@ class Retraining:
         return found
 
     @property
+    def in_short(self) -> str:
+        """In a line, as the ledger gives it for a reason."""
+        return f"retraining {self.id}, {self.trigger.replace('_', ' ')}: {', '.join(self.called_for.cause)}"
+
+    @property
     def explanation(self) -> str:
         """One paragraph: why, and what became of it."""
         return str(self.evidence.get("explanation", self.reason))

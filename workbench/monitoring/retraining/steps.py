@@ -10,25 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from workbench import registry
 from workbench.errors import PromotionRefused
 from workbench.execution import pipeline
 from workbench.execution.progress import PipelineResult, Progress
 from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.retraining import record
+from workbench.monitoring.retraining.ending import end
 from workbench.monitoring.retraining.explaining import explain
 from workbench.monitoring.retraining.record import Outcome, Retraining
 from workbench.monitoring.retraining.shadowing import Shadowed, judge_shadow, waiting
 from workbench.project import Project
 from workbench.registry import LedgerEntry, ModelVersion, Validation
 from workbench.registry.aliases import CHAMPION, is_shadow
-from workbench.registry.gates.validation import plain
-from workbench.store import backlog
 from workbench.store.clock import Clock
 from workbench.store.database import Database
-from workbench.tracking import environment
 
 __all__ = ["Steps", "given"]
 
@@ -43,8 +39,8 @@ def given(project: Project, days: dict[str, str]) -> dict[str, Any]:
     """
     policy = project.config.retraining
     phases = pipeline.order(project, policy.phases)
-    taken = pipeline.parse_parameters(project, phases, {}, days)
-    parameters = {**taken, **policy.parameters}
+    declared = pipeline.parse_parameters(project, phases, {}, {**days, **policy.parameters})
+    parameters = {**declared, **policy.parameters}
     pipeline.share_out(project, phases, parameters)
     return parameters
 
@@ -93,22 +89,14 @@ class Steps:
         if result.status == "killed":
             return item
         told = {"reports": {phase.phase: phase.report for phase in result.phases if phase.report}}
-        if result.status == "failed":
-            return self._decide(item, "failed", _failure(result), told, run_id=result.run_id)
-        version = self._registered(result)
+        version = self._registered(result) if result.status == "finished" else None
         if version is None:
-            why = f"{', '.join(policy.phases)} finished, and registered no version."
-            return self._decide(item, "failed", why, told, run_id=result.run_id)
+            why = f"{item.reason} {_failure(result)}"
+            return self._end(item, "failed", why, asks=True, evidence=told, run_id=result.run_id)
+        run_id = version.tag("pipeline_run_id") or result.run_id
+        found: dict[str, Any] = {"run_id": run_id, "version": version.version}
         with self.database.write() as connection:
-            return record.advance(
-                connection,
-                item,
-                "validated",
-                self.clock.now(),
-                told,
-                run_id=version.tag("pipeline_run_id") or result.run_id,
-                version=version.version,
-            )
+            return record.advance(connection, item, "validated", self.clock.now(), told, **found)
 
     def _registered(self, result: PipelineResult) -> ModelVersion | None:
         """The version that one of these phases has registered, in this call or in one that was killed."""
@@ -122,24 +110,24 @@ class Steps:
             return over
         validation = self._validation(item)
         if why := self._unfair(item, validation):
-            return self._decide(item, "refused", f"{item.reason} {why}", asks=True)
+            return self._end(item, "refused", f"{item.reason} {why}", asks=True)
         if validation.verdict != "passed":  # which is on the backlog since it was registered
-            return self._decide(item, "refused", explain(item.called_for, validation, promoted=False))
+            return self._end(item, "refused", explain(item.called_for, validation, promoted=False))
         if policy.shadows and item.champion is not None:
             return self._shadow(item)
         if policy.action == "promote":
             return self._promote(item, validation, None)
-        return self._decide(item, "proposed", explain(item.called_for, validation, promoted=False), asks=True)
+        return self._end(item, "proposed", explain(item.called_for, validation, promoted=False), asks=True)
 
     def _shadow(self, item: Retraining) -> Retraining:
         held = registry.get_version(self.project, item.version or 0).aliases
         if not any(map(is_shadow, held)):
             try:
                 registry.promote(
-                    self.project, item.version or 0, to="shadow", reason=self._reason(item), clock=self.clock
+                    self.project, item.version or 0, to="shadow", reason=item.in_short, clock=self.clock
                 )
             except PromotionRefused as error:
-                return self._decide(item, "refused", f"{item.reason} {error.message}.", asks=True)
+                return self._end(item, "refused", f"{item.reason} {error.message}.", asks=True)
         with self.database.write() as connection:
             return record.advance(connection, item, "shadowing", self.clock.now())
 
@@ -151,11 +139,11 @@ class Steps:
         shadowed, validation = self.shadowed(item), self._validation(item)
         if shadowed.verdict != "ok":
             told = explain(item.called_for, validation, promoted=False, shadowed=shadowed)
-            return self._decide(item, "refused", told, asks=shadowed.verdict == "inconclusive")
+            return self._end(item, "refused", told, asks=shadowed.verdict == "inconclusive")
         if self.project.config.retraining.action == "promote":
             return self._promote(item, validation, shadowed)
         told = explain(item.called_for, validation, promoted=False, shadowed=shadowed)
-        return self._decide(item, "proposed", told, asks=True)
+        return self._end(item, "proposed", told, asks=True)
 
     def _promote(self, item: Retraining, validation: Validation, shadowed: Shadowed | None) -> Retraining:
         """Promote it in place of the champion that it was held against, and of no other."""
@@ -164,33 +152,30 @@ class Steps:
             registry.promote(
                 self.project,
                 item.version or 0,
-                reason=self._reason(item),
+                reason=item.in_short,
                 instead_of=item.champion,
                 clock=self.clock,
             )
         except PromotionRefused as error:  # such as one that has not been approved yet
-            return self._decide(item, "proposed", f"{item.reason} {error.message}.", asks=True)
-        return self._decide(item, "promoted", told)
+            return self._end(item, "proposed", f"{item.reason} {error.message}.", asks=True)
+        return self._end(item, "promoted", told)
 
     def _taken_out_of_hand(self, item: Retraining) -> Retraining | None:
         """The end of a retraining that the ledger has decided: by a call that was killed, or by a person."""
-        entry = self._entry(item)
+        present, entry = registry.current(self.project, CHAMPION), self._entry(item)
         if entry is not None:
-            ours = entry.reason == self._reason(item)
-            told = explain(
-                item.called_for, self._validation(item), promoted=True, shadowed=self._shadowed_if_any(item)
-            )
-            by = "" if ours else f" {entry.who} promoted it: {entry.reason}."
-            return self._decide(item, "promoted", f"{told}{by}")
-        present = registry.current(self.project, CHAMPION)
+            shadowed = self.shadowed(item) if item.status == "shadowing" else None
+            told = explain(item.called_for, self._validation(item), promoted=True, shadowed=shadowed)
+            if entry.reason != item.in_short:
+                told += f" {entry.who} promoted it: {entry.reason}."
+            if present != item.version:
+                told += f" Since then v{present} has taken its place."
+            return self._end(item, "promoted", told)
         if present != item.champion:
             was, now = (f"v{number}" if number else "nobody" for number in (item.champion, present))
             why = f"It was held against {was}, but champion is {now} by now: retrain again."
-            return self._decide(item, "refused", f"{item.reason} {why}")
+            return self._end(item, "refused", f"{item.reason} {why}")
         return None
-
-    def _shadowed_if_any(self, item: Retraining) -> Shadowed | None:
-        return self.shadowed(item) if item.status == "shadowing" else None
 
     def _entry(self, item: Retraining, *, shadow: bool = False) -> LedgerEntry | None:
         """The ledger's newest entry that made it champion, or a shadow."""
@@ -211,61 +196,30 @@ class Steps:
     def _unfair(self, item: Retraining, validation: Validation) -> str:
         """Why its figures say nothing: rows that it learnt from, or outcomes that were not known yet."""
         version = registry.get_version(self.project, item.version or 0)
-        learnt, start, end = version.trained_until, validation.start, validation.end
-        if learnt is not None and start is not None and start < learnt:
+        learnt, first, last = version.trained_until, validation.start, validation.end
+        if learnt is not None and first is not None and first < learnt:
             return (
-                f"{version} learnt from what was known by {learnt:%Y-%m-%d}, and was judged on rows before."
+                f"{version} was judged on rows of {first:%Y-%m-%d}, and had learnt until {learnt:%Y-%m-%d}."
             )
-        if end is not None and end > self.clock.now():
-            return f"{version} was judged on rows up to {end:%Y-%m-%d}, which is yet to come."
+        if last is not None and last > self.clock.now():
+            return f"{version} was judged on rows up to {last:%Y-%m-%d}, which is yet to come."
         return ""
 
-    def _decide(
+    def _end(
         self,
         item: Retraining,
         decision: Outcome,
         told: str,
-        evidence: dict[str, Any] | None = None,
         *,
         asks: bool = False,
+        evidence: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Retraining:
-        """Write down what became of it; whatever asks for a person is on the backlog in the same moment."""
-        now = self.clock.now()
-        more = {**(evidence or {}), "explanation": told}
-        if item.status == "shadowing":
-            more["shadow"] = plain(self.shadowed(item).__dict__)
-        if decision == "refused":
-            self._retire(item)
-        with self.database.write() as connection:
-            if asks or decision == "failed":
-                self._ask(connection, item, decision, told)
-            changes |= {"decision": decision, "decided_at": now}
-            return record.advance(connection, item, "decided", now, more, **changes)
-
-    def _retire(self, item: Retraining) -> None:
-        """A challenger that was refused answers nobody any longer, not even in the shadow."""
-        if item.version and any(map(is_shadow, registry.get_version(self.project, item.version).aliases)):
-            registry.retire(self.project, item.version, reason=self._reason(item), clock=self.clock)
-
-    def _ask(self, connection: Connection, item: Retraining, decision: Outcome, told: str) -> None:
-        subject = f"{item.model} v{item.version}" if item.version else item.model
-        backlog.add(
-            connection,
-            self.project.name,
-            f"retraining {item.id} {decision}: {told}",
-            by=environment.who(),
-            at=self.clock.now(),
-            kind="review",
-            subject=subject,
-            links=tuple(f"run {item.run_id}" for _ in range(bool(item.run_id))),
-            once=("retraining", item.model, item.id),
-        )
-
-    def _reason(self, item: Retraining) -> str:
-        return f"retraining {item.id}: {item.trigger.replace('_', ' ')} in {', '.join(item.called_for.cause)}"
+        shadowed = self.shadowed(item) if item.status == "shadowing" else None
+        about: dict[str, Any] = {"evidence": evidence or {}, "shadowed": shadowed, "asks": asks}
+        return end(self.project, self.database, item, decision, told, self.clock, **about, **changes)
 
 
 def _failure(result: PipelineResult) -> str:
-    failed = next(phase for phase in result.phases if phase.status == "failed")
-    return f"No challenger was trained: {failed.why}."
+    failed = next((phase.why for phase in result.phases if phase.status == "failed"), "")
+    return f"No challenger was trained: {failed or 'its phases finished, and registered no version'}."
