@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,13 @@ def test_a_schedule_is_shown_with_its_next_time_as_soon_as_it_is_declared(tmp_pa
         "fresh",
         "hourly, finished 2014-01-02 00:00 UTC",
     ]
+
+
+def test_a_person_who_asks_does_not_wait_for_libraries() -> None:
+    modules = (
+        "workbench.site.standing, workbench.execution.schedule.records, workbench.execution.schedule.times"
+    )
+    heavy = ("mlflow", "pandas", "scipy", "pyarrow", "workbench.monitoring", "workbench.serving")
+    program = f"import sys, {modules}; print(*(name for name in sys.argv[1:] if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
