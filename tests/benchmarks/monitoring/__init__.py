@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.benchmarks.execution.table import Table
-from tests.benchmarks.monitoring import agreement, drift, growth, labels, log
+from tests.benchmarks.monitoring import agreement, baking, drift, growth, labels, log
 
 __all__ = ["MEASURES", "main"]
 
 MEASURES: dict[str, Callable[[int], Table]] = {
     "agreement": agreement.measure,
+    "baking": baking.measure,
     "drift": drift.measure,
     "labels": labels.measure,
     "log": log.measure,

@@ -263,6 +263,36 @@ def test_a_second_interrupt_does_not_wait_for_an_answer_that_never_comes(
     assert not place.exists()
 
 
+BESIDE = """
+import pathlib, sys
+sys.path.insert(0, {repository!r})
+from workbench.project import open_project
+from workbench.serving import serve_forever
+project = open_project({project!r})
+def beside():
+    with (project.root / "beside").open("a") as file:
+        file.write("x")
+    raise RuntimeError("not today")
+serve_forever(project, port=0, models={source!r}, beside=beside)
+"""
+
+
+def test_what_is_done_beside_serving_may_fail_and_is_said_once(
+    project: Project, repository_root: Path
+) -> None:
+    program = BESIDE.format(repository=str(repository_root), project=str(project.root), source=SOURCE)
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as live:
+        done = project.root / "beside"
+        until(lambda: live.poll() is not None or (done.exists() and len(done.read_text()) >= 3), seconds=60)
+        said = msgspec.json.decode((project.state / "server.json").read_bytes())
+        assert httpx.get(f"{said['url']}/ping", timeout=20).status_code == 200
+        live.send_signal(signal.SIGTERM)
+        _, errors = live.communicate(timeout=60)
+    assert errors.count("RuntimeError: not today") == 1
+    assert "what is done beside serving fails; serving goes on" in errors
+
+
 def _refused(url: str) -> bool:
     try:
         httpx.get(f"{url}/ping", timeout=5)

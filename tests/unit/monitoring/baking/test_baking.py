@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.baked import answer, asked, log_of
 from tests.unit.monitoring.baking.conftest import Make
 from tests.unit.registry import small
+from workbench.cli import monitor as command
 from workbench.monitoring.alerts import read
 from workbench.monitoring.baking import Baking, bake
 from workbench.project import Project
@@ -18,7 +21,7 @@ from workbench.registry import aliases, promotion
 from workbench.serving.protocol.truth import TruthRow
 from workbench.serving.truth.recording import record
 from workbench.store import backlog
-from workbench.store.clock import SimulatedClock
+from workbench.store.clock import SimulatedClock, SystemClock
 from workbench.store.database import open_database
 from workbench.tracking import store
 from workbench.tracking.models import positive_scores
@@ -234,3 +237,17 @@ def truth(project: Project, ids: list[str], values: Any, known_at: datetime) -> 
         for name, value in zip(ids, values, strict=True)
     ]
     record(open_database(project), log_of(project)[1], rows, SimulatedClock(known_at))
+
+
+def test_workbench_monitor_looks_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make()
+    for version in (1, 2):
+        promotion.promote(project, version, reason="x")
+    answer(project, 2, SystemClock().now(), seconds=0.001, rows=60, failed=40)
+    monkeypatch.chdir(project.root)
+    done = CliRunner().invoke(command.monitor, [], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "v2 was rolled back while baking: failed_share" in done.output
+    facts = json.loads(CliRunner().invoke(command.monitor, ["--json"], catch_exceptions=False).stdout)
+    assert (facts["baking"]["status"], facts["baking"]["version"]) == ("rolled_back", 2)
+    assert aliases.current(project, "champion") == 1
