@@ -105,12 +105,19 @@ def _work(
     project: Project, database: Database, clock: SimulatedClock, holder: Holder, claiming: Claiming
 ) -> None:
     holder.keep()
-    about = {"notify": _silent, "say": lambda _: None}
     held = [
         *claiming.claim(clock.time),
         *taking_over.retried(project, database, holder.name, clock.time),
-        *taking_over.taken_over(project, database, holder, clock, **about),  # type: ignore[arg-type]
     ]
+    held += taking_over.taken_over(
+        project,
+        database,
+        holder,
+        clock,
+        in_hand={each.id for each in held},
+        notify=_silent,
+        say=lambda _: None,
+    )
     for time in held:
         _run(project, database, clock, time)
 

@@ -100,6 +100,17 @@ def test_the_block_holds_it_and_others_are_told_who_does(database: Database, clo
         assert mine.holder == "cem"
 
 
+def test_one_that_is_forgotten_was_never_there(database: Database, clock: SimulatedClock) -> None:
+    mine = leases.take(database, "scheduler", "ada", 60, clock)
+    assert mine is not None
+    later = leases.renew(database, mine, 60, clock)
+    leases.remove(database, mine)  # as it was before
+    assert leases.find(database, "scheduler") == later
+    assert later is not None
+    leases.remove(database, later)
+    assert leases.find(database, "scheduler") is None
+
+
 def test_of_many_that_want_it_at_once_one_gets_it(database: Database, clock: SimulatedClock) -> None:
     names = ("ada", "ben", "cem", "dee")
     with ThreadPoolExecutor(len(names)) as pool:

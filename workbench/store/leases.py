@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from workbench.errors import LeaseHeld
@@ -25,7 +25,7 @@ from workbench.store import tables
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
-__all__ = ["Lease", "find", "lease", "release", "renew", "take"]
+__all__ = ["Lease", "find", "lease", "release", "remove", "renew", "take"]
 
 _TABLE = tables.leases
 
@@ -83,6 +83,13 @@ def renew(database: Database, held: Lease, seconds: float, clock: Clock) -> Leas
 def release(database: Database, held: Lease) -> None:
     """Give it back at once; nothing happens when it was lost."""
     _change(database, held, holder="", number=held.number + 1)
+
+
+def remove(database: Database, held: Lease) -> None:
+    """Give it back and forget it: for a name that nobody will ask for again."""
+    as_seen = (_TABLE.c.name == held.name) & (_TABLE.c.number == held.number)
+    with database.write() as connection:
+        connection.execute(delete(_TABLE).where(as_seen))
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workbench.config import ScheduleConfig
 from workbench.errors import UnknownName
@@ -38,7 +39,8 @@ class Entry:
     def when(self) -> str:
         """In words: the cron expression and its time zone, or the dataset and how old it may be."""
         if self.schedule.fresh:
-            return f"{self.schedule.fresh.dataset} older than {self.schedule.fresh.within}"
+            hours = self.schedule.fresh.within / timedelta(hours=1)
+            return f"{self.schedule.fresh.dataset} older than {hours:g} h"
         return f"{self.schedule.cron} {self.schedule.timezone}"
 
 
@@ -49,7 +51,7 @@ def overview(project: Project, now: datetime) -> list[Entry]:
     return [
         Entry(
             each,
-            " ".join(word for word in jobs.arguments(each) if word != "--json"),
+            shlex.join(word for word in jobs.arguments(each) if word != "--json"),
             next_time(each, now) if each.enabled and each.cron else None,
             last.get(each.name),
         )

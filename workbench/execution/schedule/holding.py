@@ -17,7 +17,7 @@ from workbench.store import leases
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
-__all__ = ["Holder", "is_there"]
+__all__ = ["Holder", "is_here", "is_there"]
 
 _LEASE_SECONDS = 60.0
 _RENEW_SECONDS = 15.0
@@ -54,17 +54,22 @@ class Holder:
     def leave(self) -> None:
         """Say that we end."""
         if self._lease is not None:
-            leases.release(self._database, self._lease)
+            leases.remove(self._database, self._lease)
             self._lease = None
+
+
+def is_here(name: str) -> bool:
+    """Whether the scheduler of that name is or was one on this machine."""
+    return _parts(name)[0] == _host()
 
 
 def is_there(database: Database, name: str, clock: Clock) -> bool:
     """Whether the scheduler of that name lives; nobody does not."""
     if not name:
         return False
-    host, number = _parts(name)
-    if host == socket.gethostname():
-        return _name(number) == name
+    if is_here(name):
+        number = _parts(name)[1]
+        return _began(number) > 0 and _name(number) == name
     found = leases.find(database, _lease_of(name))
     if found is None:
         return False
@@ -81,7 +86,11 @@ def _lease_of(name: str) -> str:
 
 def _name(number: int) -> str:
     """Host, process id and when that process began: no other process ever has the same."""
-    return f"{socket.gethostname()[:60]}:{number}:{_began(number)}"
+    return f"{_host()}:{number}:{_began(number)}"
+
+
+def _host() -> str:
+    return socket.gethostname()[:60].replace(":", "-")
 
 
 def _began(number: int) -> int:
@@ -105,5 +114,7 @@ def _began_elsewhere(number: int) -> int:
 
 
 def _parts(name: str) -> tuple[str, int]:
-    host, number, _ = name.rsplit(":", 2)
-    return host, int(number)
+    """Its host and process id."""
+    host, _, rest = name.partition(":")
+    number = rest.partition(":")[0]
+    return (host, int(number)) if number.isdigit() else (name, 0)

@@ -24,7 +24,7 @@ from workbench.execution.schedule.records import ScheduledTime, Status
 from workbench.project import Project
 from workbench.tracking.runs import SCHEDULED
 
-__all__ = ["Outcome", "arguments", "begin", "goes_on", "outcome", "warm_up"]
+__all__ = ["Outcome", "arguments", "begin", "forget", "goes_on", "outcome", "warm_up"]
 
 # Long enough for a run that is told to end to write its report.
 _GRACE_SECONDS = 10.0
@@ -93,9 +93,10 @@ def begin(
         if not client.why_not(environment):
             try:
                 agent = identify(environment, folder)
-                return client.fork(agent, request, files, before=lambda _: before())
+                return client.fork(agent, request, files, start=False, before=lambda _: before())
             except (AgentUnavailable, NoPlace):
-                pass  # an ordinary process takes longer, and does the same
+                # Other times may be due while an agent imports: an ordinary process does the same, later.
+                warm_up(folder)
         before()
         return client.keep(_ordinary(request), files)
 
@@ -134,11 +135,18 @@ def outcome(project: Project, time: ScheduledTime, exit_status: int | None) -> O
     last = _last_line(_read(said))
     if found is not None:
         why = "" if found.status == "finished" else found.why or last
-        return Outcome(found.status, found.run_id, found.report, why)
+        report = str(Path(found.report).resolve()) if found.report else ""
+        return Outcome(found.status, found.run_id, report, why)
     if exit_status == 0:
         return Outcome("finished")
     status: Status = "killed" if exit_status is None or exit_status < 0 else "failed"
     return Outcome(status, why=last or (_KILLED if status == "killed" else f"exit status {exit_status}"))
+
+
+def forget(project: Project, time: ScheduledTime) -> None:
+    """Remove what it printed and said, when all of it is on record."""
+    for path in _files(project, time):
+        path.unlink(missing_ok=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -25,6 +25,7 @@ __all__ = [
     "busy",
     "change",
     "claim",
+    "held_by",
     "history",
     "last_times",
     "newest",
@@ -142,6 +143,12 @@ def busy(connection: Connection, project: str) -> set[str]:
     """The schedules of which a time is not over."""
     query = select(_TABLE.c.schedule).distinct()
     return set(connection.scalars(query.where(_TABLE.c.project == project, _TABLE.c.status.in_(OPEN))))
+
+
+def held_by(connection: Connection, project: str, name: str) -> set[int]:
+    """What a scheduler holds that is not over: the ids."""
+    query = select(_TABLE.c.id).where(_TABLE.c.project == project, _TABLE.c.status.in_(OPEN))
+    return set(connection.scalars(query.where(_TABLE.c.claimed_by == name)))
 
 
 def to_retry(connection: Connection, project: str, now: datetime) -> list[ScheduledTime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from workbench.config import FailureConfig, ScheduleConfig
@@ -60,6 +60,11 @@ class Running:
     def processes(self) -> list[Process]:
         return [each.process for each in self._started]
 
+    @property
+    def in_hand(self) -> set[int]:
+        """The ids of what waits and what runs."""
+        return {each.id for each in self._waiting} | {each.time.id for each in self._started}
+
     def add(self, times: Iterable[ScheduledTime]) -> None:
         """What we have claimed, to be started when it is its turn."""
         self._waiting = sorted([*self._waiting, *times], key=lambda each: (each.scheduled_at, each.id))
@@ -75,8 +80,8 @@ class Running:
             if len(self._started) >= self._at_once:
                 break
             if ahead.get(time.schedule, time.id) == time.id:
-                self._waiting.remove(time)
                 self._start(project, time, schedules.get(time.schedule))
+                self._waiting.remove(time)
 
     def _start(self, project: Project, time: ScheduledTime, schedule: ScheduleConfig | None) -> None:
         if schedule is None:
@@ -112,6 +117,8 @@ class Running:
                 ended = jobs.outcome(project, each.time, status) or Outcome("killed")
                 self._finish(project, each.time, each.schedule, ended)
                 self._started.remove(each)
+                if ended.status == "finished":
+                    jobs.forget(project, each.time)
 
     def _finish(
         self, project: Project, time: ScheduledTime, schedule: ScheduleConfig | None, outcome: Outcome
@@ -135,6 +142,13 @@ class Running:
             for time in self._waiting:
                 records.change(connection, time, claimed_by="")
         self._waiting.clear()
+
+    def end_lost(self, held: Collection[int]) -> None:
+        """End what is no longer ours: who was away for long finds that others have begun it again."""
+        for each in self._started:
+            if each.time.id not in held:
+                self._say(f"{each.time.mark}: another scheduler has taken it over; it ends here")
+                each.process.terminate()
 
     def end(self) -> None:
         """Tell what runs to end; it writes its report, and :meth:`collect` finds how it ended."""

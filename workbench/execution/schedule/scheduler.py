@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from workbench.errors import WorkbenchError
-from workbench.execution.schedule import jobs, taking_over
+from workbench.execution.schedule import jobs, records, taking_over
 from workbench.execution.schedule.claiming import Claiming
 from workbench.execution.schedule.ending import Notify
 from workbench.execution.schedule.holding import Holder
@@ -107,33 +107,45 @@ class Scheduler:
             self.look()
             while not (self._running.idle or self._stops):
                 self._sleep()
-                self._go_on()
+                self._in_spite_of_trouble(self._go_on)
             self._running.hand_back()
             self._wind_up()
         finally:
             self._leave()
 
     def look(self) -> None:
-        """See what is due and what has ended. Trouble with a store is said, and is over when it is over."""
+        """See what is due and what has ended."""
+        self._in_spite_of_trouble(self._look)
+
+    def _look(self) -> None:
+        self._reload()
+        self._holder.keep()
+        self._running.collect(self.project)
+        self._running.add(self._claiming.claim(self._clock.now()))
+        self._sweep()
+        self._running.start(self.project)
+        self._warm_up()
+
+    def _in_spite_of_trouble(self, work: Callable[[], None]) -> None:
+        """Trouble with a store is said, and is over when it is over: what was not done is done later."""
         try:
-            self._reload()
-            self._holder.keep()
-            now = self._clock.now()
-            self._running.add(self._claiming.claim(now))
-            self._sweep()
-            self._go_on()
-            self._warm_up()
+            work()
             self._problem = ""
         except Exception as error:
-            problem = trouble.in_words(error, self.project.state)
-            line = problem.message if problem else f"{type(error).__name__}: {error}"
+            known = trouble.in_words(error, self.project.state)
+            line = known.message if known else f"{type(error).__name__}: {error}"
             if line != self._problem:
                 self._say(f"! {line}")
             self._problem = line
 
     def _go_on(self) -> None:
+        self._holder.keep()
         self._running.collect(self.project)
         self._running.start(self.project)
+
+    def _finish_up(self) -> None:
+        self._holder.keep()
+        self._running.collect(self.project)
 
     def _sweep(self) -> None:
         """Every few seconds: second attempts, and what others left behind."""
@@ -146,9 +158,18 @@ class Scheduler:
         self._running.add(taking_over.retried(project, database, self._holder.name, self._clock.now()))
         self._running.add(
             taking_over.taken_over(
-                project, database, self._holder, self._clock, notify=self._notify, say=self._say
+                project,
+                database,
+                self._holder,
+                self._clock,
+                in_hand=self._running.in_hand,
+                notify=self._notify,
+                say=self._say,
             )
         )
+        if self._running.going_on:
+            with database.read() as connection:
+                self._running.end_lost(records.held_by(connection, project.name, self._holder.name))
 
     def _warm_up(self) -> None:
         coming = self._claiming.next_look
@@ -198,8 +219,7 @@ class Scheduler:
                 told = True
                 self._running.end()
             self._sleep()
-            self._holder.keep()
-            self._running.collect(self.project)
+            self._in_spite_of_trouble(self._finish_up)
 
     def _leave(self) -> None:
         self._holder.leave()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from workbench.config import FailureConfig
 from workbench.execution.schedule import ending, records
 from workbench.execution.schedule.ending import Notify
-from workbench.execution.schedule.holding import Holder, is_there
+from workbench.execution.schedule.holding import Holder, is_here, is_there
 from workbench.execution.schedule.records import ScheduledTime
 from workbench.project import Project
 from workbench.store.clock import Clock
@@ -38,18 +37,20 @@ def taken_over(
     holder: Holder,
     clock: Clock,
     *,
+    in_hand: Collection[int],
     notify: Notify,
     say: Callable[[str], None],
 ) -> list[ScheduledTime]:
     """Those of schedulers that died before they started them: ours to run.
 
-    Those that were running get the status that their runs are on record with.
+    Those that were running get the status that their runs are on record with. ``in_hand`` are the ids of
+    what we know that we hold: what is ours and not among them was claimed when something went wrong.
     """
     with database.read() as connection:
-        found = [
-            each for each in records.open_times(connection, project.name) if each.claimed_by != holder.name
-        ]
-    gone = {name for name in {each.claimed_by for each in found} if not is_there(database, name, clock)}
+        everything = records.open_times(connection, project.name)
+    found = [each for each in everything if each.id not in in_hand]
+    names = {each.claimed_by for each in found}
+    gone = {name for name in names if name == holder.name or not is_there(database, name, clock)}
     mine = []
     for seen in found:
         if seen.claimed_by not in gone:
@@ -58,8 +59,7 @@ def taken_over(
             with database.write() as connection:
                 mine.append(records.change(connection, seen, claimed_by=holder.name, claimed_at=clock.now()))
             continue
-        here = seen.claimed_by.startswith(f"{socket.gethostname()[:60]}:")
-        outcome = ending.of_record(project, seen, here=here)
+        outcome = ending.of_record(project, seen, here=is_here(seen.claimed_by))
         if outcome is not None:
             declared = {each.name: each.on_failure for each in project.config.schedules}
             on_failure = declared.get(seen.schedule, FailureConfig())
