@@ -41,7 +41,7 @@ def monitor_all(root: str, gate: Any, results: Any, racer: int) -> None:
         with database.write() as connection:
             found = evaluate(connection, RULES, seen(upto), project="late", log=LOG, now=day(upto))
         raised += len(found.raised)
-        sent += deliver(database, project.config.monitoring, SimulatedClock(day(200))).sent
+        sent += deliver(database, project.name, project.config.monitoring, SimulatedClock(day(200))).sent
     results.put((racer, (raised, sent)))
 
 

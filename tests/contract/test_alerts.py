@@ -109,7 +109,7 @@ def test_monitors_that_run_at_once_raise_and_tell_each_alert_once(tmp_path: Path
         assert exits == [0] * _MONITORS
         monitor = Monitor.of(project, *monitoring.RULES)
         config: MonitoringConfig = project.config.monitoring
-        assert deliver(monitor.database, config, SimulatedClock(day(300))).failed == ()
+        assert deliver(monitor.database, "late", config, SimulatedClock(day(300))).failed == ()
     alone = Monitor.of(make(tmp_path / "alone"), *monitoring.RULES)
     for upto in range(1, len(monitoring.STORY) + 1):
         alone.sees(monitoring.seen(upto))

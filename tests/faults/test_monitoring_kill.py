@@ -94,7 +94,7 @@ def alerting(root: str, upto: int, number: int) -> Callable[[], object]:
     def monitor() -> None:
         with database.write() as connection:
             evaluate(connection, RULES, seen(upto), project="late", log=LOG, now=day(upto))
-        deliver(database, project.config.monitoring, SimulatedClock(day(number)))
+        deliver(database, project.name, project.config.monitoring, SimulatedClock(day(number)))
 
     return monitor
 
@@ -113,7 +113,9 @@ def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) ->
         died, started = _kill_often(alerting, project, range(1, len(STORY) + 1), KILLS, SHORT)
         monitor = Monitor.of(project, *RULES)
         monitor.sees(seen(len(STORY)))
-        last = deliver(monitor.database, project.config.monitoring, SimulatedClock(day(started + 100)))
+        last = deliver(
+            monitor.database, project.name, project.config.monitoring, SimulatedClock(day(started + 100))
+        )
     assert last.failed == ()
     alone = Monitor.of(make(tmp_path / "alone"), *RULES)
     for upto in range(1, len(STORY) + 1):

@@ -139,7 +139,7 @@ def watch(
                 serving=_in_use(connection, model, findings),
             )
             alerts = read(connection, kept, model=model)
-        delivery = deliver(database, subject.config, clock)
+        delivery = deliver(database, project.name, subject.config, clock)
     finally:
         database.close()
     if findings:

@@ -59,16 +59,16 @@ def test_a_webhook_is_told_once_with_the_evidence(
 ) -> None:
     monitor.sees(".!")
     config = by_webhook(posted.url)
-    assert deliver(monitor.database, config, clock) == Delivery(1, ())
+    assert deliver(monitor.database, "late", config, clock) == Delivery(1, ())
     monitor.sees(".!!")
     clock.time = day(500)
-    assert deliver(monitor.database, config, clock) == Delivery(0, ())
+    assert deliver(monitor.database, "late", config, clock) == Delivery(0, ())
     (body,) = posted.bodies
     assert body["title"] == "[late] warning raised: drift, m v1, drift.share"
     assert "d1: 0.8, bad. drift.share of day 1 is bad" in body["text"]
     assert body["alert"]["evidence"]["windows"][0]["value"] == 0.8
     monitor.sees(".!!.")
-    deliver(monitor.database, config, clock)
+    deliver(monitor.database, "late", config, clock)
     assert [body["event"] for body in posted.bodies] == ["raised", "cleared"]
     assert len(set(posted.keys)) == 2
     assert all(len(key) == 64 for key in posted.keys)
@@ -80,7 +80,7 @@ def test_a_chat_is_told_in_words_and_nobody_is_called(
     monkeypatch.setenv("CHAT_URL", posted.url)
     monitor.rules = (rule(signal="drift.feature.*", to=("webhook:x",)),)
     monitor.sees(windows("!", signal="drift.feature.<!channel>&\n"))
-    assert deliver(monitor.database, by_webhook("secret:CHAT_URL", "slack"), clock).failed == ()
+    assert deliver(monitor.database, "late", by_webhook("secret:CHAT_URL", "slack"), clock).failed == ()
     (body,) = posted.bodies
     assert list(body) == ["text"]
     assert "drift.feature.&lt;!channel&gt;&amp;" in body["text"]
@@ -92,13 +92,13 @@ def test_who_fails_for_a_while_is_tried_again_later_with_the_same_key(
     posted.statuses = [503, 503, 200]
     monitor.sees("!")
     config = by_webhook(posted.url)
-    (failure,) = deliver(monitor.database, config, clock).failed
+    (failure,) = deliver(monitor.database, "late", config, clock).failed
     assert (failure.channel, failure.why) == ("webhook:x", "answered with status 503")
     assert failure.next_try == clock.now() + timedelta(minutes=2)
-    assert deliver(monitor.database, config, clock) == Delivery(0, ()), "it is not due yet"
+    assert deliver(monitor.database, "late", config, clock) == Delivery(0, ()), "it is not due yet"
     for minutes, sent in ((2, 0), (7, 0), (1, 1)):
         clock.time += timedelta(minutes=minutes)
-        assert deliver(monitor.database, config, clock).sent == sent
+        assert deliver(monitor.database, "late", config, clock).sent == sent
     assert len(posted.requests) == 3
     assert len(set(posted.keys)) == 1
     assert kept(monitor) == [(3, True, False)]
@@ -110,11 +110,11 @@ def test_what_is_told_of_an_alert_keeps_its_order(
     posted.statuses = [503, 200]
     config = by_webhook(posted.url)
     monitor.sees("!")
-    deliver(monitor.database, config, clock)
+    deliver(monitor.database, "late", config, clock)
     monitor.sees("!.")
-    assert deliver(monitor.database, config, clock) == Delivery(0, ())
+    assert deliver(monitor.database, "late", config, clock) == Delivery(0, ())
     clock.time += timedelta(days=1)
-    assert deliver(monitor.database, config, clock).sent == 2
+    assert deliver(monitor.database, "late", config, clock).sent == 2
     assert [body["event"] for body in posted.bodies] == ["raised", "raised", "cleared"]
 
 
@@ -127,7 +127,7 @@ def test_nothing_is_tried_for_ever(
     said = []
     for _ in range(20):
         clock.time += timedelta(hours=5)
-        said += deliver(monitor.database, by_webhook(posted.url), clock).failed
+        said += deliver(monitor.database, "late", by_webhook(posted.url), clock).failed
     assert (len(posted.requests), kept(monitor)) == (attempts, [(attempts, False, False)])
     assert said[-1].next_try is None
     assert "given up" in str(said[-1])
@@ -141,7 +141,7 @@ def test_a_dead_channel_costs_one_try_and_keeps_nobody_else_waiting(
     with mail_server() as box:
         nobody = by_mail(box, security="none")
     config = nobody.model_copy(update={"webhooks": by_webhook(posted.url).webhooks})
-    done = deliver(monitor.database, config, clock)
+    done = deliver(monitor.database, "late", config, clock)
     assert (done.sent, len(posted.requests)) == (3, 3)
     assert [failure.why for failure in done.failed] == ["not reached (ConnectionRefusedError)"] * 3
     assert sum(attempts for attempts, _, _ in kept(monitor)) == 4
@@ -153,9 +153,9 @@ def test_a_clock_that_is_set_back_holds_nothing_up(
 ) -> None:
     posted.statuses = [503, 200]
     monitor.sees("!")
-    deliver(monitor.database, by_webhook(posted.url), clock)
+    deliver(monitor.database, "late", by_webhook(posted.url), clock)
     clock.time = day(-400)
-    assert deliver(monitor.database, by_webhook(posted.url), clock).sent == 1
+    assert deliver(monitor.database, "late", by_webhook(posted.url), clock).sent == 1
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_where_it_went_is_not_told(
 ) -> None:
     monkeypatch.setenv("X", "http://127.0.0.1:1/T0P-S3CRET")
     monitor.sees("!")
-    done = deliver(monitor.database, by_webhook(url), clock)
+    done = deliver(monitor.database, "late", by_webhook(url), clock)
     assert [failure.channel for failure in done.failed] == ["webhook:x"]
     assert "S3CRET" not in str(done)
     assert b"S3CRET" not in Path(str(monitor.database.engine.url.database)).read_bytes()
@@ -177,7 +177,7 @@ def test_a_secret_that_is_not_there_and_a_channel_that_is_gone_are_said(
 ) -> None:
     monitor.rules = (rule("a", to=("webhook:x",)), rule("b", to=("webhook:gone",)))
     monitor.sees("!")
-    failed = deliver(monitor.database, by_webhook("secret:NOT_THERE_AT_ALL"), clock).failed
+    failed = deliver(monitor.database, "late", by_webhook("secret:NOT_THERE_AT_ALL"), clock).failed
     assert "secret NOT_THERE_AT_ALL is" in failed[0].why
     assert failed[1].why == "workbench.toml has no such channel any more"
 
@@ -193,7 +193,7 @@ def test_a_mail_goes_out_encrypted_and_with_a_name_of_its_own(
     monitor.sees("!")
     with mail_server(certificate=files, starttls=security == "starttls", password=PASSWORD) as box:
         config = by_mail(box, security=security, user="monitor", password="secret:MAIL_PASSWORD")
-        assert deliver(monitor.database, config, clock) == Delivery(1, ())
+        assert deliver(monitor.database, "late", config, clock) == Delivery(1, ())
     (mail,) = box.mails
     assert (box.encrypted, box.logins) == ([True], [("monitor", PASSWORD)])
     assert mail["Subject"] == "[late] warning raised: drift, m v1, drift.share"
@@ -211,9 +211,33 @@ def test_no_password_goes_to_who_cannot_show_who_they_are(
     monitor.sees("!")
     with mail_server(certificate=certificate(tmp_path), starttls=security == "starttls") as box:
         config = by_mail(box, security=security, user="monitor", password="secret:MAIL_PASSWORD")
-        (failure,) = deliver(monitor.database, config, clock).failed
+        (failure,) = deliver(monitor.database, "late", config, clock).failed
     assert failure.why == "not reached (SSLCertVerificationError)"
     assert (box.logins, box.mails) == ([], [])
+
+
+def test_a_password_that_mail_servers_do_not_take_is_no_crash(
+    monitor: Monitor, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
+    monkeypatch.setenv("MAIL_PASSWORD", "pässword")
+    monitor.rules = (rule(to=("mail:m",)),)
+    monitor.sees("!")
+    with mail_server(certificate=files, password=PASSWORD) as box:
+        config = by_mail(box, security="tls", user="monitor", password="secret:MAIL_PASSWORD")
+        (failure,) = deliver(monitor.database, "late", config, clock).failed
+    assert failure.why == "failed (UnicodeEncodeError)"
+
+
+def test_of_two_projects_in_one_database_each_tells_its_own(
+    monitor: Monitor, posted: Posted, clock: SimulatedClock
+) -> None:
+    monitor.sees("!")
+    assert deliver(monitor.database, "another", by_webhook(posted.url), clock) == Delivery(0, ())
+    assert deliver(monitor.database, "another", MonitoringConfig(), clock) == Delivery(0, ())
+    assert kept(monitor) == [(0, False, True)]
+    assert deliver(monitor.database, "late", by_webhook(posted.url), clock) == Delivery(1, ())
 
 
 def test_a_server_without_starttls_is_not_talked_to_in_the_clear(
@@ -222,7 +246,7 @@ def test_a_server_without_starttls_is_not_talked_to_in_the_clear(
     monitor.rules = (rule(to=("mail:m",)),)
     monitor.sees("!")
     with mail_server() as box:
-        (failure,) = deliver(monitor.database, by_mail(box), clock).failed
+        (failure,) = deliver(monitor.database, "late", by_mail(box), clock).failed
     assert (failure.why, box.mails) == ("failed (SMTPNotSupportedError)", [])
 
 
@@ -236,7 +260,7 @@ def test_a_wrong_password_is_refused_and_not_repeated(
     monitor.sees("!")
     with mail_server(certificate=files, password="another") as box:
         config = by_mail(box, security="tls", user="monitor", password="secret:MAIL_PASSWORD")
-        (failure,) = deliver(monitor.database, config, clock).failed
+        (failure,) = deliver(monitor.database, "late", config, clock).failed
     assert failure.why == "refused (SMTPAuthenticationError, SMTP 535)"
 
 
@@ -247,7 +271,7 @@ def test_nobody_who_names_a_feature_writes_headers_or_ends_a_mail(
     monitor.rules = (rule(signal="drift.feature.*", to=("mail:m",)),)
     monitor.sees(windows("!", signal=name))
     with mail_server() as box:
-        assert deliver(monitor.database, by_mail(box, security="none"), clock).sent == 1
+        assert deliver(monitor.database, "late", by_mail(box, security="none"), clock).sent == 1
     (mail,) = box.mails
     assert mail["Bcc"] is None
     assert "späte Bcc: all@example.org" in mail["Subject"]
@@ -262,6 +286,6 @@ def test_mail_that_is_refused_is_said_without_what_the_server_said(
     monitor.sees("!")
     with mail_server() as box:
         box.refuse = [verb]
-        (failure,) = deliver(monitor.database, by_mail(box, security="none"), clock).failed
+        (failure,) = deliver(monitor.database, "late", by_mail(box, security="none"), clock).failed
     assert "550" in failure.why
     assert "example.org" not in failure.why

@@ -104,6 +104,8 @@ def _mail(mailbox: MailConfig, message: Mapping[str, Any], key: str) -> None:
         ) from None
     except smtplib.SMTPException as error:
         raise Undelivered(f"failed ({type(error).__name__})") from None
+    except UnicodeError as error:  # smtplib sends no password that is not ASCII
+        raise Undelivered(f"failed ({type(error).__name__})", refused=True) from None
     except OSError as error:
         raise Undelivered(f"not reached ({type(error).__name__})") from None
 

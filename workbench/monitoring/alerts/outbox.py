@@ -89,8 +89,10 @@ def put(
         connection.execute(dialect.insert(_TABLE).on_conflict_do_nothing(), rows)
 
 
-def deliver(database: Database, config: MonitoringConfig, clock: Clock) -> Delivery:
+def deliver(database: Database, project: str, config: MonitoringConfig, clock: Clock) -> Delivery:
     """Send what is due, the oldest first; a channel that cannot be reached is not tried again this time.
+
+    Of other projects in the database, whose channels are their own, nothing is sent.
 
     What is told of an alert waits for what was to be told of it before. Raises nothing for a channel that
     fails: what failed is in the result, and tried again later.
@@ -98,7 +100,7 @@ def deliver(database: Database, config: MonitoringConfig, clock: Clock) -> Deliv
     sent, failed = 0, []
     away: dict[str, str] = {}
     behind: set[tuple[int, str]] = set()
-    for row in _pending(database):
+    for row in _pending(database, project):
         about = (row.alert, row.channel)
         if about in behind or not _is_due(row, clock.now()):
             behind.add(about)
@@ -133,8 +135,9 @@ def _send(
     return None
 
 
-def _pending(database: Database) -> list[Row[Any]]:
-    query = select(_TABLE).where(_TABLE.c.next_try.is_not(None)).order_by(_TABLE.c.id)
+def _pending(database: Database, project: str) -> list[Row[Any]]:
+    its = _TABLE.c.message["project"].as_string() == project
+    query = select(_TABLE).where(_TABLE.c.next_try.is_not(None), its).order_by(_TABLE.c.id)
     with database.read() as connection:
         return list(connection.execute(query))
 

@@ -209,7 +209,7 @@ class Evaluator:
                 if record.keep(connection, found, present):
                     ending.tell_refused(connection, self._project, found, decision, now)
         if set(self._config.to) - {"backlog"}:
-            deliver(database, self._project.config.monitoring, clock)
+            deliver(database, self._project.name, self._project.config.monitoring, clock)
         return found or present
 
 
