@@ -86,7 +86,12 @@ class _Count:
         self.health.add(rows)
         if rows["error"].null_count < len(rows):
             rows = rows.filter(pc.is_null(rows["error"]))
-        asked = [name for name in rows.column_names if name == _SCORE or name.startswith(FEATURE)]
+        asked = [
+            name
+            for name in rows.column_names
+            # What a log does not have is null in all rows; a number that is missing is NaN.
+            if name == _SCORE or (name.startswith(FEATURE) and rows[name].null_count < len(rows))
+        ]
         names = [PREDICTION if name == _SCORE else name.removeprefix(FEATURE) for name in asked]
         self.counting.add(rows.select(asked).rename_columns(names))
 

@@ -46,7 +46,7 @@ def measure_window(
     # That nobody asked until the end can only be told when it is there.
     ended = before is not None and not before.over and window.end <= now
     known = _by_answerer(before.versions if before and not ended else ())
-    fresh = [one for one in answerers if not _looked_at(one, known)]
+    fresh = [one for one in answerers if not _looked_at(subject, one, known)]
     found = known | _by_answerer(look_at_asked(subject, past, fresh, now, earlier))
     versions = [found[one.role, one.version] for one in answerers]
     if fresh or before is None or told != before.told or not _settled(before, earlier):
@@ -61,9 +61,12 @@ def _by_answerer(versions: Iterable[VersionFinding]) -> dict[tuple[str, int], Ve
     return {(item.role, item.version): item for item in versions}
 
 
-def _looked_at(one: Answerer, known: Mapping[tuple[str, int], VersionFinding]) -> bool:
+def _looked_at(subject: Subject, one: Answerer, known: Mapping[tuple[str, int], VersionFinding]) -> bool:
     item = known.get((one.role, one.version))
-    return item is not None and (item.rows, item.failed) == (one.rows, one.failed)
+    if item is None or (item.rows, item.failed) != (one.rows, one.failed):
+        return False
+    # What could not be had then, as while a store was away, may be there now.
+    return not item.notes or item.notes == subject.served(one.version).notes
 
 
 def _settled(before: WindowFinding, earlier: Sequence[WindowFinding]) -> bool:

@@ -215,7 +215,10 @@ def test_every_shape_of_a_column_has_its_verdict(before: Any, now: Any, verdict:
 def test_a_column_that_is_gone_drifted_and_one_that_is_new_is_not_judged() -> None:
     before, now = _frame(), _frame(seed=1)
     found = measure_drift(before, now.drop(columns="wind")).features.set_index("feature")
-    assert (found.loc["wind", "verdict"], found.loc["wind", "note"]) == ("drifted", "the column is gone")
+    assert (found.loc["wind", "verdict"], found.loc["wind", "note"]) == (
+        "drifted",
+        "the column is gone: no row has a value",
+    )
     assert found.loc["hour", "verdict"] == "stable"
     found = measure_drift(before.drop(columns="wind"), now, columns=list(now)).features
     assert found.iloc[0][["verdict", "note"]].tolist() == ["inconclusive", "the reference has no such column"]

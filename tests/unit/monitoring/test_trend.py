@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,13 @@ def test_windows_that_are_missing_count_as_time_and_few_are_inconclusive() -> No
     assert np.isnan(gaps.levels).sum() == 2
     assert {item.verdict for item in _judge(windows[-3:]).features} == {"inconclusive"}
     assert {item.verdict for item in _judge([None] * 9 + windows[-1:]).features} == {"inconclusive"}
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(5, "inconclusive"), (900, "jump")])
+def test_what_a_few_rows_show_is_chance(rows: int, verdict: str) -> None:
+    windows = _windows(_noise(10, 4))
+    far = replace(REFERENCE, rows=rows, features=dict.fromkeys(_FEATURES, _feature(6.0)))
+    assert {item.verdict for item in _judge([*windows, far]).features} == {verdict}
 
 
 def test_a_season_is_no_climb_when_it_is_known_and_a_climb_under_it_is_found() -> None:

@@ -325,6 +325,21 @@ def test_what_is_not_known_of_a_version_is_a_note(make: Make, version: int, says
 
 
 @pytest.mark.practice("T2")
+def test_a_reference_that_was_away_is_looked_for_again(make: Make, tmp_path: Path) -> None:
+    live = make("away")
+    live.answers(month(8))
+    artifacts = live.project.state / "artifacts"
+    artifacts.rename(tmp_path / "away")
+    try:
+        (without,) = live.watch(month(9)).findings
+    finally:
+        (tmp_path / "away").rename(artifacts)
+    assert champion(without).notes
+    (again,) = live.watch(month(9)).findings
+    assert champion(again).notes == ()
+    assert len(champion(again).drift.judged) == 3
+
+
 def test_a_replay_tells_the_backlog_and_nobody_else(tmp_path: Path) -> None:
     with webhook() as posted:
         project = story.open_shop(tmp_path / "shop", more=_HOOK.format(url=posted.url))
@@ -384,7 +399,7 @@ _EDGES: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
     "all missing": ({"size": np.full(3000, np.nan)}, ("size",), "all values are missing"),
     "infinities": ({"size": np.full(3000, np.inf)}, ("size",), "3000 infinite values count as missing"),
     "some infinite": ({"age": np.where(np.arange(3000) % 3, 0.5, -np.inf)}, ("age",), "1000 infinite values"),
-    "gone": ({"colour": None}, ("colour",), "all values are missing"),
+    "gone": ({"colour": None}, ("colour",), "the column is gone: no row has a value"),
     "text": ({"size": np.array(["large"] * 3000, dtype=object)}, ("size",), "was a number, is text"),
     "a number": ({"colour": np.arange(3000.0)}, ("colour",), "was text, is a number"),
     "categories": ({"colour": _colours(1500)}, ("colour",), "new"),

@@ -15,10 +15,11 @@ table, never an exception.
 from __future__ import annotations
 
 from workbench.data.summary import PREDICTION
-from workbench.monitoring.drift.judging import judge_drift, measure_drift
+from workbench.monitoring.drift.judging import FEWEST_ROWS, judge_drift, measure_drift
 from workbench.monitoring.drift.result import Distribution, DriftResult, DriftVerdict, FeatureDrift
 
 __all__ = [
+    "FEWEST_ROWS",
     "PREDICTION",
     "Distribution",
     "DriftResult",

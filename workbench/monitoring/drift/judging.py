@@ -25,10 +25,10 @@ from workbench.monitoring.drift.result import MISSING_MOVED, DriftResult, DriftV
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["judge_drift", "measure_drift"]
+__all__ = ["FEWEST_ROWS", "judge_drift", "measure_drift"]
 
-# A distance between fewer rows measures chance more than change.
-_FEWEST_ROWS = 200
+#: A distance between fewer rows measures chance more than change.
+FEWEST_ROWS = 200
 # A category is gone when so many of its rows would be expected: by chance that happens once in 22,000.
 _EXPECTED = 10
 _NAMED = 3
@@ -88,7 +88,9 @@ def _judged(name: str, reference: Summary, window: Summary) -> FeatureDrift:
         return replace(nothing, note="there is nothing in this window", reference_missing=_absent(before))
     if now is None:
         gone = replace(nothing, missing=1.0, reference_missing=_absent(before))
-        return replace(gone, verdict="drifted", method="column", note="the column is gone")
+        return replace(
+            gone, verdict="drifted", method="column", note="the column is gone: no row has a value"
+        )
     if not before.alike(now):
         raise DataError(f"column {name!r} of the window was not counted against this reference: use Counting")
     found = replace(nothing, missing=_absent(now), reference_missing=_absent(before))
@@ -116,8 +118,8 @@ def _by_kind(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -> 
 
 def _by_amount(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -> FeatureDrift | None:
     """The judgement where too much is missing, or there is too little to measure."""
-    if (few := min(before.rows, now.rows)) < _FEWEST_ROWS:
-        return replace(found, note=f"{few} rows are too few (of {_FEWEST_ROWS})")
+    if (few := min(before.rows, now.rows)) < FEWEST_ROWS:
+        return replace(found, note=f"{few} rows are too few (of {FEWEST_ROWS})")
     if not _values(before):
         return _missing(found, "inconclusive", "no finite value in the reference")
     if not _values(now):
@@ -127,8 +129,8 @@ def _by_amount(found: FeatureDrift, before: ColumnSummary, now: ColumnSummary) -
         note = f"missing: {found.reference_missing:.0%} in the reference, {found.missing:.0%} here"
         found = replace(found, score=abs(moved), threshold=MISSING_MOVED)
         return _missing(found, "drifted", note)
-    if (few := min(_values(before), _values(now))) < _FEWEST_ROWS:
-        return replace(found, note=f"{few} values are too few (of {_FEWEST_ROWS}); the others are missing")
+    if (few := min(_values(before), _values(now))) < FEWEST_ROWS:
+        return replace(found, note=f"{few} values are too few (of {FEWEST_ROWS}); the others are missing")
     if before.kind == "time":
         return replace(found, note="times are not compared: they move on by themselves")
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.monitoring.drift import FEWEST_ROWS
 from workbench.monitoring.trend.fitting import Fit, fit, surprise, trend_p
 from workbench.monitoring.trend.levels import DRIFT, levels_of
 from workbench.monitoring.trend.profile import FeatureProfile, Profile
@@ -61,7 +62,8 @@ def judge_trend(
     Parameters
     ----------
     history : sequence of Profile or None
-        The earlier windows, oldest first, at even distances; None where there is none.
+        The earlier windows, oldest first, at even distances; None where there is none. One of fewer than 200
+        rows counts as none, whose figures are chance.
     current : Profile
         The newest window.
     reference : Profile
@@ -126,7 +128,7 @@ def _courses(
 def _levels(
     window: Profile | None, name: str, base: FeatureProfile, newest: FeatureProfile, version: int
 ) -> dict[str, float]:
-    if window is None or name not in window.features:
+    if window is None or window.rows < FEWEST_ROWS or name not in window.features:
         return {}
     return dict(levels_of(window.features[name], base, newest if window.version == version else None))
 
@@ -156,7 +158,9 @@ def _feature(
     name: str, courses: Sequence[tuple[_Course, bool, bool]], windows: tuple[str, ...]
 ) -> FeatureTrend:
     if not courses:
-        return FeatureTrend(name, "inconclusive", f"fewer than {_FEWEST} windows with figures to compare")
+        return FeatureTrend(
+            name, "inconclusive", f"fewer than {_FEWEST} windows, or too few rows, to compare"
+        )
     climbing = [course for course, climbs, _ in courses if climbs]
     jumped = [course for course, _, jump in courses if jump]
     verdict: TrendVerdict
