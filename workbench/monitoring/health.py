@@ -144,7 +144,7 @@ class Health:
             return Signal("health.failed_share", float("nan"), "inconclusive", f"nothing was asked{refused}")
         from scipy.stats import binomtest
 
-        low = binomtest(self.failed, asked).proportion_ci(_CONFIDENCE, method="wilson").low
+        low = binomtest(self.failed, asked).proportion_ci(_CONFIDENCE, method="exact").low
         says = f"{self.failed:,} of {asked:,} rows failed ({self.failed_share:.2%}){refused}"
         return Signal("health.failed_share", self.failed_share, "bad" if low > _FAILED_SHARE else "ok", says)
 

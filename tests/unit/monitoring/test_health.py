@@ -112,6 +112,11 @@ def test_a_few_failures_call_nobody(failed: int, verdict: str) -> None:
     assert signal(health(table([NOON] * 1000, error=error)), "failed_share").verdict == verdict
 
 
+def test_one_odd_row_where_little_is_asked_calls_nobody() -> None:
+    error = ["KeyError"] + [None] * 9
+    assert signal(health(table([NOON] * 10, error=error)), "failed_share").verdict == "ok"
+
+
 @pytest.mark.parametrize("count", [1, 50, EXACT, 4 * EXACT])
 def test_quantiles_are_exact_or_within_what_is_stated(count: int) -> None:
     random = np.random.default_rng(count)
