@@ -33,13 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["champion_beside_shadow", "served_over_time"]
 
-_NAN = math.nan
 #: The panels from top to bottom: what each shows of a version in a window.
 _PANELS: tuple[tuple[str, Callable[[VersionFinding], float]], ...] = (
-    ("drifted features, %", lambda item: 100 * item.drift.share if item.drift else _NAN),
+    ("drifted features, %", lambda item: 100 * item.drift.share),
     ("predictions", lambda item: float(item.rows)),
-    ("p99 latency, ms", lambda item: item.health.p99_ms if item.health else _NAN),
-    ("failed answers, %", lambda item: 100 * item.health.failed_share if item.health else _NAN),
+    ("p99 latency, ms", lambda item: item.health.p99_ms),
+    ("failed answers, %", lambda item: 100 * item.health.failed_share),
 )
 _Line = list[tuple[int, VersionFinding]]
 

@@ -109,7 +109,7 @@ def _performance(finding: WindowFinding, reigning: VersionFinding) -> list[str]:
 
 def _drift(reigning: VersionFinding) -> list[str]:
     drift = reigning.drift
-    if drift is None or not len(drift.judged):
+    if not len(drift.judged):
         return ["no feature could be judged for drift"]
     drifted = drift.drifted
     named = f" ({', '.join(drifted[:_NAMED])}{' …' if len(drifted) > _NAMED else ''})" if drifted else ""

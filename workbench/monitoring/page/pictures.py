@@ -69,7 +69,7 @@ def _parts(window: str, found: Performance, which: str) -> Iterator[Block]:
 
 
 def _drift(findings: Sequence[WindowFinding]) -> Iterator[Section]:
-    known = [(finding.name, item.drift) for finding, item in _champions(findings) if item.drift is not None]
+    known = [(finding.name, item.drift) for finding, item in _champions(findings)]
     if not known:
         return
     window, newest = known[-1]

@@ -66,9 +66,9 @@ def _window(name: str, item: VersionFinding) -> tuple[Cell, ...]:
         Pill(found.verdict) if found else "–",
         f"{item.rows:,}",
         _percent(found.coverage) if found else "–",
-        f"{len(drift.drifted)} of {len(drift.judged)}" if drift else "–",
-        number(health.p99_ms, 1) if health else "–",
-        _percent(health.failed_share, 2) if health else "–",
+        f"{len(drift.drifted)} of {len(drift.judged)}",
+        number(health.p99_ms, 1),
+        _percent(health.failed_share, 2),
         found.why if found else "",
     )
 
@@ -79,8 +79,9 @@ def _percent(share: float, digits: int = 0) -> str:
 
 def _features(who: str, line: _Line) -> Iterator[Block]:
     """Features by windows, in tables that fit on a page; then what there is to say of those that drifted."""
-    known = [(finding.name, item.drift) for finding, item in line if item.drift is not None]
-    tables = [(name, {row.feature: row for row in rows_of(drift.features)}) for name, drift in known]
+    tables = [
+        (finding.name, {row.feature: row for row in rows_of(item.drift.features)}) for finding, item in line
+    ]
     for end in range(len(tables), 0, -_WINDOWS_A_TABLE):
         part = tables[max(0, end - _WINDOWS_A_TABLE) : end]
         windows = [name for name, _ in part]
