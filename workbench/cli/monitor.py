@@ -76,8 +76,9 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
         click.echo("; ".join(watched.notes))
         click.echo("next: workbench serve answers, and what it answers is looked at here")
         return
+    folder = project.state / "monitor" / name.replace("/", "-")
     page = monitoring.publish(
-        project.state / "monitor" / name.replace("/", "-"),
+        folder if watched.recorded is not None else folder / "looked",  # the page of what is recorded stays
         watched.findings,
         watched.alerts[::-1],
         model=project.model.name,
@@ -90,21 +91,28 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
 
 def _show(watched: Watched, metric: str) -> None:
     from workbench.cli.output import print_table
+    from workbench.store.texts import one_line
 
+    failing = any(found.failed for finding in watched.findings for found in finding.versions)
+    columns = ("window", "version", "answers", "drifted", metric, "", *(("failed",) if failing else ()))
     print_table(
-        ("window", "version", "answers", "drifted", metric, "", "skew", "p99 ms", "failed"),
-        (_row(finding, found) for finding in watched.findings for found in finding.versions or (None,)),
+        columns,
+        (
+            _row(finding, found)[: len(columns)]
+            for finding in watched.findings
+            for found in finding.versions or (None,)
+        ),
     )
-    for note in _notes(watched):
-        click.secho(note, fg="yellow")
-    for alert in watched.raised:
-        click.secho(f"new: {alert}: {alert.says}", fg="red")
-    for alert in watched.cleared:
-        click.secho(f"over: {alert}", fg="green")
-    for failure in watched.undelivered:
-        click.secho(f"not told: {failure}", fg="yellow")
+    lines: list[tuple[str, str | None]] = [
+        *((note, "yellow") for note in _notes(watched)),
+        *((f"new: {alert}: {alert.says}", "red") for alert in watched.raised),
+        *((f"over: {alert}", "green") for alert in watched.cleared),
+        *((f"not told: {failure}", "yellow") for failure in watched.undelivered),
+    ]
     if watched.open:
-        click.echo(f"open: {'; '.join(str(alert) for alert in watched.open)}")
+        lines.append((f"open: {'; '.join(map(str, watched.open))}", None))
+    for line, colour in lines:
+        click.secho(one_line(line), fg=colour)  # it may repeat what somebody asked
 
 
 def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, ...]:
@@ -120,16 +128,20 @@ def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, 
         f"{found.rows:,}",
         f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?",
         str(Interval(told.value, told.low, told.high)) if told and told.labelled else "",
-        told.verdict if told else "",
-        found.skew.verdict if found.skew else "",
-        f"{found.health.p99_ms:.1f}" if found.rows else "",
+        "" if told is None else "?" if told.verdict == "inconclusive" else told.verdict,
         f"{found.failed:,}" if found.failed else "",
     )
 
 
 def _notes(watched: Watched) -> list[str]:
-    said = [note for finding in watched.findings for found in finding.versions for note in found.notes]
-    return [*watched.notes, *dict.fromkeys(said)]
+    every = [(finding.name, found) for finding in watched.findings for found in finding.versions]
+    said = dict.fromkeys(note for _, found in every for note in found.notes)
+    skewed = (
+        f"{window}: {', '.join(found.skew.skewed)}: not served as in training"
+        for window, found in every
+        if found.skew and found.skew.skewed
+    )
+    return [*watched.notes, *said, *skewed]
 
 
 def _next(watched: Watched) -> str:

@@ -98,11 +98,21 @@ def test_other_windows_and_one_version_are_only_looked_at(tell: Tell) -> None:
     assert list(_table(weeks)) == ["2013-11-18", "2013-11-25"]
     assert "16 windows before 2013-11-18 were not looked at" in weeks
     assert "nothing was recorded" in weeks
+    looked = Path(weeks.split("page: ")[1].splitlines()[0])
+    watched = Path(tell().split("page: ")[1].splitlines()[0])
+    assert looked.is_file()
+    assert "2013-11-25" not in watched.read_text(), "it has the page of what is recorded overwritten"
     alone = tell("--model", "1")
     assert {line[1] for line in _table(alone).values()} == {"v1"}
     assert "nothing was recorded" in alone
     assert json.loads(tell("--model", "3", "--json"))["recorded"] is None
     assert "v99 has answered nothing in this log" in tell("--model", "99")
+
+
+def test_a_terminal_of_80_columns_is_wide_enough(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = _table(tell("--window", "day"))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert _table(tell("--window", "day")) == wide, "words are cut, or on a line of their own"
 
 
 def test_wrong_usage_is_one_line_that_says_what_is_meant(shop: Project) -> None:
