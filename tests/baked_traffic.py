@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,17 +24,16 @@ _ROWS = 20
 
 
 @contextmanager
-def served(project: Project) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
+def served(project: Project) -> Iterator[Server]:
     """``workbench serve`` as a user starts it."""
     command = [sys.executable, "-m", "workbench", "serve", "--port", "0"]
-    environment = {**os.environ, "WORKBENCH_AGENT": "0"}
-    with subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL) as process:
         try:
             until(lambda: (project.state / "server.json").exists() or process.poll() is not None, seconds=120)
             server = attach(project)
             assert server is not None
             with server:
-                yield server, process
+                yield server
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)

@@ -1,8 +1,9 @@
 """Looking after baking periods while something lives long: a server, or a scheduler.
 
 It is a process of its own, since looking loads libraries and models, and none of that is to hurt a server. It
-asks the workbench database whether there is anything to look at, and has loaded little until there is. It
-ends with its owner, and when a baking period has ended, which frees its memory: its owner starts the next.
+asks the workbench database whether there is anything to look at, and has loaded little until there is, unless
+it is forked from an agent that has loaded everything. It ends with its owner, and when a baking period has
+ended, which frees its memory: its owner starts the next.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from workbench.project import Project, open_project
 
 if TYPE_CHECKING:
+    from workbench.execution.agent import client
     from workbench.monitoring.baking.evaluating import Evaluator
     from workbench.store.clock import Clock
 
 __all__ = ["BakingWatch", "main"]
 
-_log = logging.getLogger(__name__)
+_MODULE = "workbench.cli.baking_watch"
+_log = logging.getLogger(_MODULE)
 _EVERY_SECONDS = 1.5
-# Looking takes at most this share of a core.
-_SHARE = 0.25
+# Looking takes at most this share of a core, unless a guard would be judged too late.
+_SHARE, _LONGEST_PAUSE_SECONDS = 0.25, 5.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
 _STOP_SECONDS = 2.0
 
@@ -37,7 +41,8 @@ class BakingWatch:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | client.Process | None = None
+        self._ours = -1  # our end of its standard input
         self._wait = self._not_before = 0.0
 
     def __call__(self) -> None:
@@ -51,11 +56,14 @@ class BakingWatch:
             self._let_go(status)
         if time.monotonic() < self._not_before:
             return
-        command = [sys.executable, "-m", __name__, str(self._project.root)]
+        theirs, self._ours = os.pipe()
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            self._process = _start(self._project, theirs)
         except OSError as error:
+            os.close(self._ours)
             self._later(f"cannot be started: {error}")
+        finally:
+            os.close(theirs)
 
     @property
     def pid(self) -> int | None:
@@ -67,8 +75,7 @@ class BakingWatch:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
+        os.close(self._ours)
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -82,9 +89,7 @@ class BakingWatch:
         self.stop()
 
     def _let_go(self, status: int) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        os.close(self._ours)
         self._process = None
         if status:
             self._later(f"ended with status {status}")
@@ -95,6 +100,34 @@ class BakingWatch:
         self._wait = min(max(2 * self._wait, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         self._not_before = time.monotonic() + self._wait
         _log.warning("what looks after baking periods %s; next try in %g s", why, self._wait)
+
+
+def _start(project: Project, stdin: int) -> subprocess.Popen[bytes] | client.Process:
+    """The process: from the agent if one runs, which spares it the seconds that a rollback has to load."""
+    from workbench.errors import AgentUnavailable
+    from workbench.execution.agent import client
+    from workbench.execution.agent.identity import NoPlace, identify
+    from workbench.execution.agent.request import Request, inherited
+
+    folder, environment = str(project.root), {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with open(os.devnull, "wb") as nothing:
+        files = (stdin, nothing.fileno(), sys.stderr.fileno())
+        if not client.why_not(environment):
+            command = (_MODULE, folder)
+            request = Request(
+                command, folder, environment, inherited(), name="wb-baking", grace=_STOP_SECONDS
+            )
+            with suppress(AgentUnavailable, NoPlace):
+                return client.fork(identify(environment, folder), request, files, start=False)
+        return subprocess.Popen(
+            # -P: a file in the project's folder must not stand in for a module.
+            [sys.executable, "-P", "-m", _MODULE, folder],
+            stdin=stdin,
+            stdout=nothing,
+            stderr=files[2],
+            cwd=folder,
+            env=environment,
+        )
 
 
 def main(root: str) -> int:
@@ -117,12 +150,13 @@ def main(root: str) -> int:
             if evaluator is not None and not rehearsed:
                 rehearsed = True
                 _rehearse(evaluator)
+                begun = time.monotonic()  # to load is not to look
             said = ""
         except Exception as error:  # whatever it is, the next look may do better
             if (now := f"{type(error).__name__}: {error}".splitlines()[0]) != said:
                 said = now
                 _log.warning("the baking period cannot be looked at: %s", said)
-        pause = max(_EVERY_SECONDS, (time.monotonic() - begun) / _SHARE)
+        pause = min(max(_EVERY_SECONDS, (time.monotonic() - begun) / _SHARE), _LONGEST_PAUSE_SECONDS)
         if select.select([sys.stdin], [], [], pause)[0]:
             return 0
 

@@ -22,7 +22,7 @@ def measure(repeats: int) -> Table:
         with quiet():
             project = make_baked(folder / "project", bad=(RAISES,))
             promotion.promote(project, GOOD, reason="good")
-        with served(project) as (server, _), Client(server) as client:
+        with served(project) as server, Client(server) as client:
             until(lambda: len(client.given) >= 20, seconds=120)
             for _ in range(repeats):
                 with quiet():

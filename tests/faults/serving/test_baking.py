@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
 from datetime import datetime
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.baked import BAD, FLIPPED, GOOD, RAISES, SHIFTED, SLOW, make_baked
@@ -15,6 +15,8 @@ from tests.unit.serving.tiny import until
 from workbench.monitoring.baking import Baking, find
 from workbench.project import Project
 from workbench.registry import aliases, promotion
+from workbench.store import leases
+from workbench.store.database import open_database
 
 pytestmark = pytest.mark.server
 # What is slow takes 400 ms.
@@ -32,10 +34,11 @@ _EXPECTED = {
 }
 
 
-def _watcher(process: subprocess.Popen[bytes]) -> psutil.Process:
-    """The process that looks after the baking period of this server."""
-    children = psutil.Process(process.pid).children()
-    return next(child for child in children if "workbench.cli.baking_watch" in child.cmdline())
+def _kill_who_looks(project: Project) -> None:
+    """Whoever holds the lease; the other is forked from an agent, or starts in some seconds."""
+    lease = leases.find(open_database(project), f"baking/{project.model.name}")
+    assert lease is not None
+    os.kill(int(lease.holder.split(":")[1]), signal.SIGKILL)
 
 
 @pytest.mark.timeout(400)
@@ -44,13 +47,13 @@ def test_each_of_four_broken_models_is_rolled_back_under_traffic(tmp_path: Path)
     project = make_baked(tmp_path / "project", _GUARDS, bad=tuple(BAD))
     promotion.promote(project, GOOD, reason="good")
     promotion.retire(project, RAISES, reason="the challenger, as the last that was registered")
-    with served(project) as (server, process), Client(server) as client:
+    with served(project) as server, Client(server) as client:
         until(lambda: len(client.given) >= 20, seconds=120)
         for version, name in BAD.items():
             promotion.promote(project, version, reason=name, force=True)
             if version == SLOW:  # whoever looks is killed, and there is another one
                 until(lambda: _newest(project).version == SLOW, seconds=60)
-                _watcher(process).kill()
+                _kill_who_looks(project)
             until(lambda: aliases.current(project, "champion") == GOOD, seconds=90)
             until(lambda: _newest(project).status != "baking", seconds=30)
             found = _newest(project)
