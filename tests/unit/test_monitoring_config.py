@@ -100,6 +100,9 @@ def test_signals_that_windows_have(signal: str) -> None:
         ('widow = "day"', ":8: monitoring.widow: no such key"),
         ('window = "fortnight"', '"day", "week", "month", or a length such as "7d" or "6h" (given: '),
         ('window = "0d"', 'or a length such as "7d"'),
+        ("drift_share = 0", "monitoring.drift_share: Input should be greater than 0"),
+        ("performance_drop = nan", "monitoring.performance_drop: Input should be a finite number"),
+        ("minimum_labels = -1", "monitoring.minimum_labels: Input should be greater than or equal to 1"),
         ('timezone = "Europe/Berln"', "no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
         ('timezone = "../../etc/passwd"', "no time zone '../../etc/passwd'"),
         (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workbench.monitoring.findings import VersionFinding, WindowFinding
     from workbench.monitoring.watching import OnWindow, Watched
 
+_NAMED = 3
+
 
 @click.command(
     epilog="Examples:  workbench monitor    workbench monitor --window 7d --last 8    "
@@ -137,7 +139,8 @@ def _notes(watched: Watched) -> list[str]:
     every = [(finding.name, found) for finding in watched.findings for found in finding.versions]
     said = dict.fromkeys(note for _, found in every for note in found.notes)
     skewed = (
-        f"{window}: {', '.join(found.skew.skewed)}: not served as in training"
+        f"{window}: {', '.join(found.skew.skewed[:_NAMED])}{' …' * (len(found.skew.skewed) > _NAMED)}: "
+        "not served as in training"
         for window, found in every
         if found.skew and found.skew.skewed
     )

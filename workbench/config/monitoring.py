@@ -30,9 +30,9 @@ class MonitoringConfig(Section):
 
     window: str = "month"
     timezone: TimeZone = "UTC"
-    drift_share: float = 0.5
-    performance_drop: float = 0.03
-    minimum_labels: int = 500
+    drift_share: float = Field(default=0.5, gt=0, le=1)
+    performance_drop: float = Field(default=0.03, ge=0, allow_inf_nan=False)
+    minimum_labels: int = Field(default=500, ge=1)
     sample: int = Field(default=2_000, ge=1)
     alerts: tuple[AlertConfig, ...] = (
         AlertConfig(name="data-drift", signal="drift.share"),

@@ -173,7 +173,7 @@ def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
 
 
 def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
-    """The findings that :func:`to_frame` was given."""
+    """The findings that :func:`to_frame` was given, without ``told`` (0)."""
     findings = []
     # Of windows shorter than an hour, two are called alike when clocks are set back.
     for _, rows in frame.groupby("start", sort=False):

@@ -77,7 +77,7 @@ class Opinions:
     newest : tuple of Remark
         The newest first; at most twenty.
     verdict : str
-        ``bad`` when the rating is surely lower than in the window before.
+        ``bad`` when the rating is surely lower than in the newest window before that has opinions.
     """
 
     count: int
@@ -111,7 +111,7 @@ def measure_opinions(found: pd.DataFrame, *, before: Opinions | None = None) -> 
     found : DataFrame
         The feedback of the window, as :func:`workbench.serving.truth.feedback.read` gives it.
     before : Opinions, optional
-        Of the window before.
+        Of the newest window before of which anybody said anything.
     """
     whole = _opinion("", found)
     verdict, why = _verdict(whole, before)
@@ -157,7 +157,7 @@ def _verdict(whole: GroupOpinion, before: Opinions | None) -> tuple[SignalVerdic
     if before is None or not before.rating.known:
         return "ok", why
     fell = whole.rating.high < before.rating.low
-    return ("bad" if fell else "ok"), f"{why}; {before.rating} in the window before"
+    return ("bad" if fell else "ok"), f"{why}; {before.rating} before"
 
 
 def _newest(found: pd.DataFrame) -> Iterator[Remark]:

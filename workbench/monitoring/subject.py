@@ -112,7 +112,7 @@ class Subject:
         truth, opinions = ground_truth.c, feedback.c
         queries = (
             select(func.count()).where(truth.log == self.name, truth.known_at <= now),
-            select(func.count()).where(opinions.log == self.name, opinions.given_at <= now),
+            select(func.count()).where(opinions.log == self.name, opinions.given_at < now),
         )
         database = open_database(self.project)
         try:

@@ -71,7 +71,7 @@ def test_a_rating_that_surely_fell_is_bad() -> None:
         assert found.verdict == verdict
         assert [item.name for item in found.signals()] == ["opinions.rating", "opinions.count"]
         assert next(found.signals()).verdict == verdict
-    assert "in the window before" in measure_opinions(said([3.0] * 20), before=before).why
+    assert measure_opinions(said([3.0] * 20), before=before).why.endswith(f"; {before.rating} before")
 
 
 def test_the_interval_holds_the_mean_of_all_in_most_samples() -> None:
