@@ -357,6 +357,17 @@ def test_of_very_many_only_stretches_are_read_and_the_sample_is_always_the_same(
     assert hours.nunique() > 15  # spread over the whole
 
 
+def test_who_is_asked_at_some_hours_of_the_day_only_is_sampled_all_the_same(tmp_path: Path) -> None:
+    writer = SqliteWriter(tmp_path / "log", "test")
+    for day in range(24):  # as many as stretches are read
+        writer.append([_hourly(24 * day + 21), _hourly(24 * day + 22)])
+    writer.close()
+    log, end = PredictionLog(tmp_path / "log"), NOON + timedelta(days=24)
+    drawn = sample_logged(log, NOON, end, rows=50, of=9_600)
+    assert len(drawn) == 50
+    assert drawn["asked_at"].dt.floor("D").nunique() > 2
+
+
 def _hourly(hour: int) -> Batch:
     asked_at = np.datetime64(NOON.replace(tzinfo=None), "us") + np.arange(200) * np.timedelta64(18_000, "ms")
     return batch(hour, rows=200, asked_at=asked_at + np.timedelta64(hour, "h"))

@@ -22,6 +22,7 @@ _ROWS = 2000
 # Of more than so many times the rows that are wanted, stretches are read, which hold some times as many as
 # are wanted, since traffic is uneven.
 _MANY, _SPARE, _STRETCHES = 100, 10, 24
+_GOLDEN = 0.6180339887  # its multiples leave no part of the day out, however long a window is
 
 
 class LoggedSample:
@@ -104,10 +105,10 @@ def _stretches(
     if start is None or end is None or of is None or of < _MANY * rows:
         yield start, end
         return
-    step = (end - start) / _STRETCHES
+    step, share = (end - start) / _STRETCHES, _SPARE * rows / of
     for number in range(_STRETCHES):
-        begin = start + number * step
-        yield begin, begin + step * (_SPARE * rows / of)
+        begin = start + step * (number + number * _GOLDEN % 1 * (1 - share))
+        yield begin, begin + step * share
 
 
 def _hashes(table: pa.Table, seed: int) -> NDArray[np.uint64]:
