@@ -17,12 +17,16 @@ from tests.benchmarks import (
     monitoring,
     registry,
     runner,
+    scheduling,
     serving,
     sweep,
 )
 from workbench.project import open_project
 
-_PARTS = ("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring")
+_PARTS = (
+    *("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring"),
+    "scheduling",
+)
 _REPEATS = {
     "lifecycle": 3,
     "runner": 2,
@@ -33,6 +37,7 @@ _REPEATS = {
     "registry": 5,
     "serving": 3,
     "monitoring": 3,
+    "scheduling": 3,
 }
 _MEASURES = {
     "execution": execution.MEASURES,
@@ -40,6 +45,7 @@ _MEASURES = {
     "registry": registry.MEASURES,
     "serving": serving.MEASURES,
     "monitoring": monitoring.MEASURES,
+    "scheduling": scheduling.MEASURES,
 }
 
 
@@ -86,6 +92,8 @@ def main() -> None:
         serving.main(repeats["serving"], only, fast=chosen.quick, full=chosen.full)
     if "monitoring" in parts:
         monitoring.main(repeats["monitoring"], only)
+    if "scheduling" in parts:
+        scheduling.main(repeats["scheduling"], only)
 
 
 main()

@@ -61,7 +61,7 @@ def run(once: bool, at_once: int | None) -> None:
             at_once=at_once or os.cpu_count() or 1,
             notify=_notifier(project),
             say=_say,
-            beside=(watch,),
+            beside=() if once else (watch,),
         )
         _stop_on_signals(scheduler)
         if once:
