@@ -139,18 +139,16 @@ def main(root: str) -> int:
     project, clock = open_project(root), SystemClock()
     os.chdir(project.root)
     evaluator: Evaluator | None = None
-    rehearsed, said = False, ""
+    said = ""
     while True:
         begun = time.monotonic()
         try:
             if evaluator is None and _is_watched(project, clock):
                 evaluator = _evaluator(project)
-            if evaluator is not None and not _look(evaluator, clock):
-                return 0
-            if evaluator is not None and not rehearsed:
-                rehearsed = True
                 _rehearse(evaluator)
                 begun = time.monotonic()  # to load is not to look
+            if evaluator is not None and not _look(evaluator, clock):
+                return 0
             said = ""
         except Exception as error:  # whatever it is, the next look may do better
             if (now := f"{type(error).__name__}: {error}".splitlines()[0]) != said:
@@ -194,7 +192,3 @@ def _rehearse(evaluator: Evaluator) -> None:
         evaluator.rehearse()
     except PromotionRefused as error:
         _log.warning("a champion bakes, and there is no way back: %s", error.message)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
