@@ -41,6 +41,6 @@ def test_the_policy_says_beforehand_what_it_would_do_and_changes_nothing(flights
     if champion.version == flights_run.manifest("monitor").notes["version"]:
         assert found.reason == flights_run.manifest("retrain").notes["decision"]["reason"]
     if "is called for" in found.reason:
-        days = "as_of=2013-11-01, known_until=2013-12-01, train_from=2012-12-06"
+        days = "as_of=2013-11-01, train_from=2012-12-06, known_until=2013-12-01"
         assert f"run prepare, train, validate with {days}" in found.would
     assert retrainings(flights_run.project) == []
