@@ -24,6 +24,7 @@ __all__ = ["MEASURES", "main"]
 
 _SCHEDULES = 10_000
 _IDLE_SECONDS = 30.0
+_SETTLED_SECONDS = 10.0  # between the last row and the timer that is set
 _PATIENCE = 180.0
 _FIRST_CELL = "import pathlib, time\npathlib.Path('{at}').open('a').write(f'{{time.time()}}\\n')"
 _MINUTELY = """
@@ -65,6 +66,7 @@ def _idle(repeats: int) -> Table:
             with _scheduler(project, WORKBENCH_AGENT="0") as process:
                 _until(lambda project=project: _seen(project) == _SCHEDULES, _PATIENCE)
                 ready.append(time.monotonic() - began)
+                time.sleep(_SETTLED_SECONDS)
                 process.cpu_percent(None)
                 time.sleep(_IDLE_SECONDS)
                 busy.append(process.cpu_percent(None))
