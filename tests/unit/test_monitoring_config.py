@@ -64,6 +64,7 @@ def test_without_a_word_the_usual_alerts_go_to_the_backlog(tmp_path: Path) -> No
         ("drift.share", ("backlog",)),
         ("performance.drop", ("backlog",)),
         ("skew.share", ("backlog",)),
+        ("health.rows", ("backlog",)),
         ("health.failed_share", ("backlog",)),
     ]
     assert (found.window, found.length, found.timezone) == ("month", None, "UTC")

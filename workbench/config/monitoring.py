@@ -25,7 +25,7 @@ class MonitoringConfig(Section):
 
     ``window`` is ``"day"``, ``"week"`` or ``"month"`` of the calendar in ``timezone``, or a length such as
     ``"7d"`` or ``"6h"``. ``sample`` is how many logged rows of a window are sent through the training path,
-    to measure skew. Without ``alerts``, four usual ones hold; ``alerts = []`` is none.
+    to measure skew. Without ``alerts``, five usual ones hold; ``alerts = []`` is none.
     """
 
     window: str = "month"
@@ -38,6 +38,7 @@ class MonitoringConfig(Section):
         AlertConfig(name="data-drift", signal="drift.share"),
         AlertConfig(name="performance-dropped", signal="performance.drop", severity="critical"),
         AlertConfig(name="training-serving-skew", signal="skew.share"),
+        AlertConfig(name="silence", signal="health.rows", below=1, severity="critical"),
         AlertConfig(name="failing-answers", signal="health.failed_share", severity="critical"),
     )
     webhooks: dict[_Name, WebhookConfig] = Field(default_factory=dict)

@@ -103,6 +103,11 @@ class Subject:
         """The windows from the one that holds ``first`` to the one that holds ``last``."""
         return cut(first, last, self.config.length or self.config.window, self.config.timezone)
 
+    def after(self, moment: datetime) -> Window:
+        """The window after the one that holds ``moment``."""
+        end = self.windows(moment, moment)[-1].end
+        return self.windows(end, end)[-1]
+
     def cuts(self, window: Window) -> bool:
         """Whether it is one of these, and not one of another length."""
         return self.windows(window.start, window.start) == (window,)

@@ -29,6 +29,7 @@ from workbench.monitoring.alerts import (
 )
 from workbench.monitoring.findings import WindowFinding
 from workbench.monitoring.measuring import measure_window
+from workbench.monitoring.signal import Signal
 from workbench.monitoring.subject import Subject
 from workbench.monitoring.windows import Window
 from workbench.project import Project
@@ -40,6 +41,7 @@ from workbench.store.ledger import held
 
 __all__ = ["Watched", "look", "watch"]
 
+_NOBODY = Signal("health.rows", 0.0, "bad", "nobody was asked anything")
 OnWindow = Callable[[int, int, Window], None]
 
 # A clock that was wrong once must not make thousands of empty windows.
@@ -118,7 +120,7 @@ def watch(
     rules = subject.config.alerts
     database = open_database(project)
     try:
-        windows, notes = _windows(subject, now, last, replayed)
+        windows, notes = _windows(subject, now, last, replayed=replayed, silence=not replayed)
         with database.read() as connection:
             known = record.newest(connection, kept, model)
         findings = _look(subject, windows, now, known, on_window)
@@ -205,9 +207,9 @@ def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:
 
 
 def _windows(
-    subject: Subject, now: datetime, last: int, replayed: bool = False
+    subject: Subject, now: datetime, last: int, *, replayed: bool = False, silence: bool = False
 ) -> tuple[tuple[Window, ...], list[str]]:
-    """The windows to look at, and what lies in none of them."""
+    """The windows to look at, and what lies in none of them; with one in which nobody asked any more."""
     answerers = subject.answerers()
     if not answerers:
         one = subject.version
@@ -220,7 +222,10 @@ def _windows(
         notes.append(
             f"a clock is wrong: something was asked at {newest:%Y-%m-%d %H:%M} UTC, which is yet to come"
         )
-    skipped, until, length = 0, min(newest, now), subject.config.length
+    skipped, length = 0, subject.config.length
+    until = min(newest, now)
+    if silence and subject.after(until).end <= now:
+        until = subject.after(until).start
     if length is not None:  # since a clock was wrong, there may be millions
         skipped = max(0, (until - first) // length - last)
         first += skipped * length
@@ -259,14 +264,16 @@ def _signals(
     subject: Subject, known: Mapping[Window, WindowFinding], now: datetime
 ) -> Iterator[WindowSignals]:
     """Of every window that is over, as it is recorded; windows of another length than now are left out."""
+    model, reigning = subject.project.model.name, None
     for window, finding in known.items():
-        if window.end <= now and subject.cuts(window):
-            for found in finding.versions:
-                at, about = (
-                    (window.name, window.start, window.end),
-                    (subject.project.model.name, found.version),
-                )
-                yield WindowSignals(*at, *about, tuple(found.signals()))
+        reigning = finding.champion.version if finding.champion else reigning
+        if window.end > now or not subject.cuts(window):
+            continue
+        at = (window.name, window.start, window.end)
+        for found in finding.versions:
+            yield WindowSignals(*at, model, found.version, tuple(found.signals()))
+        if not finding.versions and reigning is not None:
+            yield WindowSignals(*at, model, reigning, (_NOBODY,))
 
 
 def _to_backlog(rule: AlertConfig) -> AlertConfig:

@@ -59,16 +59,17 @@ def _table(told: str) -> dict[str, list[str]]:
 def test_one_line_a_window_then_what_is_new_and_where_the_page_is(tell: Tell, shop: Project) -> None:
     told = tell()
     lines = _table(told)
-    assert list(lines) == ["2013-08", "2013-09", "2013-10", "2013-11"]
+    assert list(lines) == ["2013-08", "2013-09", "2013-10", "2013-11", "2013-12"]
     assert lines["2013-08"][1:6] == ["v1", "600", "0", "of", "3"]
     assert "held" in lines["2013-08"]
     assert lines["2013-09"][1:6] == ["v1", "600", "1", "of", "3"]
     assert lines["2013-09"][-1] == "3"  # failed
-    assert lines["2013-10"][1:] == ["nobody", "was", "asked"]
+    assert lines["2013-10"][1:] == lines["2013-12"][1:] == ["nobody", "was", "asked"]
     assert lines["2013-11"][1:4] == ["v3", "5", "?"]
     assert "v3 was registered without a reference: its drift cannot be told" in told
     assert "predictions that this log never made" in told
     assert "new: warning data-drift: tiny-model v1, drift.share, 2013-09" in told
+    assert "new: critical silence: tiny-model v3, health.rows, 2013-12: nobody was asked anything" in told
     page = Path(told.split("page: ")[1].splitlines()[0])
     assert page.is_relative_to(shop.state)
     assert {"script", "form"}.isdisjoint(element.tag for element in parse(page.read_text()))
@@ -84,13 +85,17 @@ def test_everything_as_json(tell: Tell) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
     first = json.loads(tell("--log", "predictions/june", "--json"), parse_constant=refuse)
-    assert (first["log"], first["recorded"]) == ("predictions/june", 4)
+    assert (first["log"], first["recorded"]) == ("predictions/june", 5)
     assert [each["window"]["name"] for each in first["windows"]] == [
-        *("2013-08", "2013-09", "2013-10", "2013-11"),
+        *("2013-08", "2013-09", "2013-10", "2013-11", "2013-12"),
     ]
-    assert [alert["rule"] for alert in first["raised"]] == ["data-drift"]
+    assert {(alert["rule"], alert["first_window"]) for alert in first["raised"]} >= {
+        ("data-drift", "2013-09"),
+        ("silence", "2013-10"),
+        ("silence", "2013-12"),
+    }
     assert json.loads(tell("--log", "predictions/june", "--json"))["recorded"] == 0
-    assert json.loads(tell("--last", "1", "--json"))["windows"][0]["window"]["name"] == "2013-11"
+    assert json.loads(tell("--last", "1", "--json"))["windows"][0]["window"]["name"] == "2013-12"
 
 
 def test_other_windows_and_one_version_are_only_looked_at(tell: Tell) -> None:

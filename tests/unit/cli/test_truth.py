@@ -110,7 +110,7 @@ def test_a_file_by_prediction_id_is_kept_once_and_corrected(project: Project) ->
     assert "kept: 3 rows of ground truth, for the log predictions/live" in shown
     assert "unknown: 1 row about predictions that the log does not have (yet)" in shown
     assert "left out: 1 row without a value" in shown
-    assert "next: workbench run monitor" in shown
+    assert "next: workbench monitor" in shown
     assert truths(project) == [1.0, 0.0, None]
     again = json.loads(call("truth.csv", "--json"))
     assert again == {

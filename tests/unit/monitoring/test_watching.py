@@ -456,3 +456,17 @@ def test_windows_of_another_length_begin_anew_and_the_old_ones_stay(make: Make) 
     assert weekly.recorded == len(weekly.findings) == 6
     assert live.watch(month(9)).recorded == 0
     assert named(months.raised) == [("data-drift", "2026-08")]
+
+
+@pytest.mark.practice("L7")
+def test_a_service_that_nobody_asks_any_more_is_found(make: Make) -> None:
+    live = make("silent")
+    live.answers(month(8))
+    assert live.watch(month(9)).raised == ()
+    october = live.watch(month(10))
+    assert [finding.name for finding in october.findings] == ["2026-08", "2026-09"]
+    assert named(october.raised) == [("silence", "2026-09")]
+    assert october.raised[0].says == "nobody was asked anything"
+    assert live.watch(month(10) + DAY).raised == ()
+    live.answers(month(10))
+    assert named(live.watch(month(11)).cleared) == [("silence", "2026-09")]
