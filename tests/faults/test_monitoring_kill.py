@@ -182,7 +182,7 @@ def test_without_room_one_line_says_so_and_nothing_is_half_recorded(tmp_path: Pa
         # Two months, and the one after, in which nobody asked any more.
         assert (found["recorded"], len(found["raised"])) == (3, 2)
         assert live.watch(datetime.now(UTC)).recorded == 0
-        assert len(live.items()) == 1
+        assert len(live.items()) == 2
 
 
 def _command(project: Project) -> subprocess.CompletedProcess[str]:
