@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import traceback
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests.baked import FLIPPED, GOOD, answer, log_of, make_baked
+from tests.killing import killed
 from tests.repeats import moments, repeats
 from tests.unit.registry.warm import warm
 from workbench.monitoring.alerts import read
@@ -30,35 +26,10 @@ NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SHORT = 0.5  # seconds: about a look that rolls back
 
 
-def killed(connection: Connection, root: str) -> None:
-    """For each (moment, seconds) that is received: somebody looks as of then, and is killed after so long."""
-    with suppress(EOFError):
-        while True:
-            now, seconds = connection.recv()
-            ready, begun = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                _look(root, now, begun)
-            os.close(begun)
-            assert os.read(ready, 1) == b"!"
-            if not select.select([ready], [], [], seconds)[0]:  # only its end makes it readable
-                os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            os.close(ready)
-            connection.send(os.waitstatus_to_exitcode(status))
-
-
-def _look(root: str, now: datetime, begun: int) -> NoReturn:
-    status = 1
-    try:
-        project = open_project(Path(root))
-        os.write(begun, b"!")
-        bake(project, *log_of(project), clock=SimulatedClock(now))
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
+def looking(root: str, now: datetime) -> Callable[[], object]:
+    """Somebody looks after the champion, as of then."""
+    project = open_project(Path(root))
+    return lambda: bake(project, *log_of(project), clock=SimulatedClock(now))
 
 
 @pytest.mark.timeout(400)
@@ -68,7 +39,7 @@ def test_a_kill_at_any_moment_neither_loses_nor_repeats_a_rollback(tmp_path: Pat
     promotion.promote(project, GOOD, reason="good", clock=SimulatedClock(NOON))
     rounds = died = 0
     chance, longest = moments(0, 1.0), SHORT
-    with warm(killed, str(project.root)) as killer:
+    with warm(killed, looking, str(project.root)) as killer:
         while died < KILLS:
             rounds += 1
             now = NOON + timedelta(hours=rounds)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import sqlalchemy
 
 from tests.contract.monitoring import RULES, STORY, seen
 from tests.disks import small_disk
+from tests.killing import Start, killed
 from tests.processes import FORKED
 from tests.repeats import moments, repeats
 from tests.unit.monitoring.alerting import LOG, Monitor, day, make
@@ -48,42 +44,6 @@ name = "dropped"
 signal = "performance.drop"
 """
 _HOOK = '\n[monitoring.webhooks.x]\nurl = "{url}"\n'
-
-
-Started = Callable[[str, int, int], Callable[[], object]]
-
-
-def killed(connection: Connection, start: Started, root: str) -> None:
-    """For each (windows, number, seconds) that is received: a monitor starts, and is killed after so long."""
-    with suppress(EOFError):
-        while True:
-            upto, number, seconds = connection.recv()
-            ready, begun = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                _live(start, root, upto, number, begun)
-            os.close(begun)
-            assert os.read(ready, 1) == b"!"
-            ended = select.select([ready], [], [], seconds)[0]  # only its end makes it readable
-            if not ended:
-                os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            os.close(ready)
-            connection.send(os.waitstatus_to_exitcode(status))
-
-
-def _live(start: Started, root: str, upto: int, number: int, begun: int) -> NoReturn:
-    """Run a monitor; says when it begins."""
-    status = 1
-    try:
-        monitor = start(root, upto, number)
-        os.write(begun, b"!")
-        monitor()
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
 
 
 def alerting(root: str, upto: int, number: int) -> Callable[[], object]:
@@ -215,7 +175,7 @@ def _alerts(project: Project, log: str) -> list[tuple[str, str, str, str]]:
 
 
 def _kill_often(
-    start: Started,
+    start: Start,
     project: Project,
     stages: Sequence[int],
     kills: int,

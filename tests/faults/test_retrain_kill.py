@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import traceback
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
+from tests.killing import killed
 from tests.repeats import moments, repeats
 from tests.unit.monitoring.retrained import (
     asked,
@@ -39,38 +35,15 @@ APART = timedelta(minutes=2)  # between two calls, so that the lease of one that
 _NOT_WORSE = "minimum_effect = -0.5\n"
 
 
-def killed(connection: Connection, root: str) -> None:
-    """For each (number, seconds) that is received: a call so late, killed after so long."""
-    with suppress(EOFError):
-        while True:
-            number, seconds = connection.recv()
-            ready, begun = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                _retrain(root, number, begun)
-            os.close(begun)
-            assert os.read(ready, 1) == b"!"
-            ended = select.select([ready], [], [], seconds)[0]  # only its end makes it readable
-            if not ended:
-                os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            os.close(ready)
-            connection.send(os.waitstatus_to_exitcode(status))
+def retraining(root: str, number: int) -> Callable[[], object]:
+    """What ``workbench retrain`` does, so late."""
+    project = open_project(Path(root))
 
-
-def _retrain(root: str, number: int, begun: int) -> NoReturn:
-    """What ``workbench retrain`` does; says so before."""
-    status = 1
-    try:
-        project = open_project(Path(root))
-        os.write(begun, b"!")
+    def act() -> None:
         recover.tidy(project)
         call(project, after=number * APART)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
+
+    return act
 
 
 @pytest.mark.timeout(900)
@@ -82,7 +55,7 @@ def test_a_kill_at_any_moment_loses_no_decision_and_repeats_none(tmp_path: Path)
     project = with_champion(open_project(project.root))
     chance, died, calls, rounds = moments(0, 1.0), 0, 0, 0
     longest, states = dict(LONGEST), Counter[str]()
-    with warm(killed, str(project.root)) as killer:
+    with warm(killed, retraining, str(project.root)) as killer:
         while died < KILLS:
             rounds += 1
             monitored(project, [found(11, version=_champion(project), verdict="dropped")])
