@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.data.summary import PREDICTION, Counting
 from workbench.monitoring.drift import judge_drift
 from workbench.monitoring.findings import VersionFinding, WindowFinding
-from workbench.monitoring.health import HealthCount
+from workbench.monitoring.health import HealthCount, by_version
 from workbench.monitoring.skew import SkewResult, measure_skew, sample_logged
 from workbench.monitoring.subject import Subject
 from workbench.monitoring.trend import Profile, TrendResult, judge_trend, profile_of
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from workbench.serving.log.answerers import Answerer
-    from workbench.serving.log.batch import Role
 
 __all__ = ["look_at_asked"]
 
@@ -44,7 +43,7 @@ def look_at_asked(
     for table in subject.log.batches(
         window.start, window.end, columns=_columns(subject, answerers), failed=None
     ):
-        for (role, version), part in _by_answerer(table):
+        for role, version, part in by_version(table):
             if count := counts.get((role, version)):
                 count.add(part)
     newest = max((one.last for one in answerers if one.role == CHAMPION), default=None)
@@ -100,16 +99,6 @@ def _columns(subject: Subject, answerers: Sequence[Answerer]) -> list[str]:
     features = (name for one in answerers for name in subject.served(one.version).reference.columns)
     logged = [FEATURE + name for name in features if name != PREDICTION]
     return list(dict.fromkeys([*HealthCount.COLUMNS, "role", "model_version", "error", _SCORE, *logged]))
-
-
-def _by_answerer(table: pa.Table) -> Iterator[tuple[tuple[Role, int], pa.Table]]:
-    import pyarrow.compute as pc
-
-    who = table.group_by(["role", "model_version"]).aggregate([]).to_pylist()
-    for one in who:
-        role, version = one["role"], one["model_version"]
-        its = pc.and_(pc.equal(table["role"], role), pc.equal(table["model_version"], version))
-        yield (role, version), table if len(who) == 1 else table.filter(its)
 
 
 def _trend(subject: Subject, profile: Profile, earlier: Sequence[WindowFinding]) -> TrendResult:

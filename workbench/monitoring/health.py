@@ -21,9 +21,10 @@ from workbench.serving.log.unkept import unkept
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from workbench.serving.log.batch import Role
     from workbench.serving.log.read import PredictionLog
 
-__all__ = ["Health", "HealthCount", "measure_health"]
+__all__ = ["Health", "HealthCount", "by_version", "measure_health"]
 
 _EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1
 # Of a version that works, nothing fails; what a few odd rows do is not to call anybody.
@@ -245,10 +246,10 @@ def measure_health(
 
     A champion that none followed should have been asked until the end, or until ``now``.
     """
-    counts: dict[tuple[str, int], HealthCount] = {}
+    counts: dict[tuple[Role, int], HealthCount] = {}
     columns = ("role", "model_version", *HealthCount.COLUMNS)
     for table in log.batches(start, end, columns=columns, failed=None):
-        for role, version, rows in _by_version(table):
+        for role, version, rows in by_version(table):
             key = (role, version)
             counts.setdefault(key, HealthCount(role, version, now)).add(rows)
     champions = [count for (role, _), count in counts.items() if role == CHAMPION]
@@ -260,7 +261,8 @@ def measure_health(
     )
 
 
-def _by_version(table: pa.Table) -> Iterator[tuple[str, int, pa.Table]]:
+def by_version(table: pa.Table) -> Iterator[tuple[Role, int, pa.Table]]:
+    """The rows of each role and version in a table with ``role`` and ``model_version``."""
     import pyarrow.compute as pc
 
     pairs = table.select(["role", "model_version"]).group_by(["role", "model_version"]).aggregate([])
