@@ -114,7 +114,7 @@ class PipelineRun:
             phase = self._phases[name]
             if set(phase.needs) & {*waiting, *running}:
                 continue
-            if name not in self._why and self._settled(name):
+            if self._settled(name):
                 waiting.remove(name)
             elif self._executor.has_room(phase):
                 yield name
@@ -127,6 +127,8 @@ class PipelineRun:
             why = f"it needs {broken[0]}, which did not finish" if broken else "interrupted"
             self._end(PhaseResult(name, "skipped", why=why))
             return True
+        if name in self._why:  # it was judged before, and waits for room
+            return False
         self._why[name] = ""
         if self._within is not None or self._adhoc:
             return False

@@ -12,7 +12,7 @@ from tests.projects import make_project, migrated_stores, write_notebook
 from workbench.errors import ConfigError, ParameterError, UnknownName
 from workbench.execution import pipeline
 from workbench.project import Project, open_project
-from workbench.tracking import reports, runs
+from workbench.tracking import index, reports, runs
 
 GATHER = ['pull = phase.pull("numbers")\npull', 'phase.note("summary", f"{pull.version.rows} rows")']
 DOUBLE = [
@@ -149,6 +149,21 @@ def test_a_notebook_that_leaves_early_is_not_called_finished(project: Project) -
 
 
 @pytest.mark.practice("T1")
+def test_an_interrupt_while_the_run_is_opened_leaves_one_run_and_it_has_ended(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_started = index.note_started
+
+    def interrupt(*arguments: object) -> None:
+        monkeypatch.setattr(index, "note_started", note_started)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(index, "note_started", interrupt)
+    result = pipeline.run(project, ["gather"])
+    assert (result.status, [phase.status for phase in result.phases]) == ("killed", ["skipped"])
+    assert [(run.run_id, run.status) for run in runs.list_runs(project)] == [(result.run_id, "killed")]
+
+
 def test_a_hand_run_is_a_draft_that_no_other_run_reads(project: Project) -> None:
     import subprocess
     import sys
