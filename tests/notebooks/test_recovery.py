@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 
 import pytest
 
 from tests.flights import WORKBENCH, FlightsRun
+from tests.repeats import moments, repeats
 from workbench.tracking import reports, runs
 
-KILLS = 10
+KILLS = repeats(10, 5)
 _LONGEST_SECONDS = 11.0
 
 
@@ -35,11 +35,10 @@ def _kill_at(flights_run: FlightsRun, seconds: float) -> None:
 
 @pytest.mark.practice("M9")
 @pytest.mark.timeout(600)
-def test_after_ten_kills_the_same_command_ends_with_the_same_results(flights_run: FlightsRun) -> None:
+def test_after_kills_the_same_command_ends_with_the_same_results(flights_run: FlightsRun) -> None:
     project = flights_run.project
-    moments = random.Random(13)
-    for _ in range(KILLS):
-        _kill_at(flights_run, moments.uniform(1.0, _LONGEST_SECONDS))
+    for _, seconds in zip(range(KILLS), moments(13, _LONGEST_SECONDS, 1.0), strict=False):
+        _kill_at(flights_run, seconds)
     again = json.loads(flights_run.command("run", "prepare", "train", "--force", "--json").stdout)
     assert again["status"] == "finished"
     for phase, result in zip(("prepare", "train"), again["phases"], strict=True):
