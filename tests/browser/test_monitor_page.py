@@ -12,8 +12,8 @@ import pytest
 
 from tests.pages import HOSTILE
 from tests.unit.monitoring import watched
-from workbench.monitoring.evidently_page import evidently_page, write_pages
 from workbench.monitoring.page import render
+from workbench.monitoring.page.evidently import evidently_page, write_pages
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

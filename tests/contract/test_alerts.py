@@ -16,7 +16,7 @@ from tests.unit.monitoring.alerting import LOG, Monitor, day, make, rule, window
 from tests.unit.monitoring.receiving import webhook
 from workbench.config import MonitoringConfig
 from workbench.monitoring.alerts import WindowSignals, deliver, evaluate
-from workbench.monitoring.signal import Signal
+from workbench.monitoring.findings.signal import Signal
 from workbench.store import tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database

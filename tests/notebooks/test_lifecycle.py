@@ -12,8 +12,8 @@ import pytest
 from tests.flights import FlightsRun
 from workbench import monitoring, registry
 from workbench.data.tables import Tables
-from workbench.monitoring import record
 from workbench.monitoring.alerts import read
+from workbench.monitoring.findings import record
 from workbench.serving import PredictionLog, labelled
 from workbench.store import backlog
 from workbench.store.database import open_database

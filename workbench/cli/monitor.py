@@ -12,8 +12,8 @@ from workbench.cli.logs import LOG, chosen_log
 from workbench.project import open_project
 
 if TYPE_CHECKING:
-    from workbench.monitoring.findings import VersionFinding, WindowFinding
-    from workbench.monitoring.watching import OnWindow, Watched
+    from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+    from workbench.monitoring.looking.watching import OnWindow, Watched
 
 _NAMED = 3
 

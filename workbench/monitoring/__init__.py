@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from workbench.monitoring.baking import bake
 from workbench.monitoring.drift import DriftResult, measure_drift
-from workbench.monitoring.evidently_page import evidently_page, write_pages
 from workbench.monitoring.figures import (
     Chart,
     drift_heatmap,
@@ -29,12 +28,14 @@ from workbench.monitoring.figures import (
     performance_over_time,
     served_over_time,
 )
-from workbench.monitoring.findings import VersionFinding, WindowFinding, from_frame, to_frame
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.frame import from_frame, to_frame
+from workbench.monitoring.looking import Watched, look, watch
+from workbench.monitoring.page.evidently import evidently_page, write_pages
+from workbench.monitoring.page.publishing import publish, verdicts
 from workbench.monitoring.performance import Performance, measure_performance
-from workbench.monitoring.publishing import publish, verdicts
 from workbench.monitoring.retraining import Decision, decide, explain, judge_shadow, retrain
 from workbench.monitoring.skew import sample_logged
-from workbench.monitoring.watching import Watched, look, watch
 
 __all__ = [
     "Chart",

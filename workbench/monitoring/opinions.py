@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.monitoring.documents import from_document, to_document
-from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.registry.gates.bootstrap import Interval
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from workbench.config import AlertConfig
 from workbench.monitoring.alerts import Alert, Evaluation, WindowSignals, evaluate, read
-from workbench.monitoring.signal import Signal
+from workbench.monitoring.findings.signal import Signal
 from workbench.project import Project, open_project
 from workbench.store import backlog, tables
 from workbench.store.database import Database, open_database

@@ -12,8 +12,8 @@ from tests.projects import make_project
 from tests.unit.monitoring import small
 from tests.unit.registry.small import Run
 from workbench import registry
-from workbench.monitoring import record
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings import record
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.performance import ShadowDelta
 from workbench.monitoring.retraining import Retrained, retrain
 from workbench.project import Project, open_project

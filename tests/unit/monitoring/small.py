@@ -9,12 +9,12 @@ import pandas as pd
 
 from workbench.config import MonitoringConfig
 from workbench.monitoring.drift import DriftResult, FeatureDrift
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.health import Health
+from workbench.monitoring.health.volume import Volume
 from workbench.monitoring.performance import Performance
 from workbench.monitoring.trend import Profile
-from workbench.monitoring.volume import Volume
-from workbench.monitoring.windows import Window
 
 CONFIG = MonitoringConfig(window="month", drift_share=0.5, performance_drop=0.05, minimum_labels=300)
 

@@ -14,7 +14,7 @@ from workbench.config import AlertConfig
 from workbench.monitoring.alerts import WindowSignals
 from workbench.monitoring.alerts.episodes import Episode, Recorded, reconcile
 from workbench.monitoring.alerts.rules import judge, streams
-from workbench.monitoring.signal import Signal
+from workbench.monitoring.findings.signal import Signal
 from workbench.store import backlog
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,10 +13,8 @@ import pandas as pd
 import pytest
 
 from tests.pages import HOSTILE
-from workbench.monitoring.evidently_page import EvidentlyPage, as_html, evidently_page, write_pages
-
-# The package hands out the function by the module's name.
-module = importlib.import_module("workbench.monitoring.evidently_page")
+from workbench.monitoring.page import evidently as module
+from workbench.monitoring.page.evidently import EvidentlyPage, as_html, evidently_page, write_pages
 
 
 def _rows(count: int = 400, seed: int = 0) -> pd.DataFrame:

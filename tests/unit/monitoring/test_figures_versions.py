@@ -12,7 +12,7 @@ from tests.unit.monitoring import watched
 from workbench.monitoring import figures
 from workbench.monitoring.drift import Distribution, DriftResult
 from workbench.monitoring.figures import Chart
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.performance import Performance
 from workbench.monitoring.trend import FeatureTrend
 from workbench.registry.gates.bootstrap import Interval

@@ -11,7 +11,7 @@ import pandas as pd
 from tests.unit.monitoring import watched
 from workbench.data.tables import Origin, Tables
 from workbench.monitoring import WindowFinding, from_frame, to_frame, verdicts
-from workbench.monitoring.windows import Window, cut
+from workbench.monitoring.findings.windows import Window, cut
 
 YEAR = watched.year()
 EMPTY = WindowFinding(

@@ -14,8 +14,8 @@ import pytest
 
 from tests.unit.serving.log.batches import NOON, batch
 from workbench.monitoring.health import Health, HealthCount, measure_health
-from workbench.monitoring.quantiles import EXACT, RELATIVE_ERROR, Quantiles
-from workbench.monitoring.volume import Hours
+from workbench.monitoring.health.quantiles import EXACT, RELATIVE_ERROR, Quantiles
+from workbench.monitoring.health.volume import Hours
 from workbench.serving.log.batch import Batch
 from workbench.serving.log.compact import compact
 from workbench.serving.log.decoding import LEADING

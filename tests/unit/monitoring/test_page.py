@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages import HOSTILE, parse
 from tests.unit.monitoring import watched
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.page import monitor_page, render
 from workbench.registry.card.document import Bullets, Image, Page, Section, Table, Text
 from workbench.registry.card.html import fragment

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from tests.unit.monitoring import watched
 from tests.unit.monitoring.alerting import make
-from workbench.monitoring import WindowFinding, record
-from workbench.monitoring.windows import Window
+from workbench.monitoring import WindowFinding
+from workbench.monitoring.findings import record
+from workbench.monitoring.findings.windows import Window
 from workbench.store import tables
 from workbench.store.database import Database, open_database
 

@@ -29,7 +29,7 @@ from workbench.monitoring.retraining import retrainings
 from workbench.project import Project
 from workbench.registry.plateau import plateau
 from workbench.store import leases
-from workbench.store.clock import SimulatedClock
+from workbench.store.clock import SystemClock
 from workbench.store.database import open_database
 
 DAY = timedelta(days=1)
@@ -235,7 +235,7 @@ def test_a_challenger_that_was_judged_on_what_it_learnt_from_is_refused(project:
 def test_one_at_a_time_and_nothing_that_is_not_there(project: Project) -> None:
     database = open_database(project)
     with (
-        leases.lease(database, "retraining tiny-model", "somebody", 60, SimulatedClock(NOW)),
+        leases.lease(database, "retraining tiny-model", "somebody", 60, SystemClock()),
         pytest.raises(LeaseHeld, match="is being done already by somebody"),
     ):
         call(project)

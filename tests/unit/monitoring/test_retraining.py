@@ -11,7 +11,7 @@ import pytest
 from tests.unit.monitoring import small
 from tests.unit.registry.small import validation
 from workbench.config import RetrainingConfig
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.retraining import Decision, Situation, decide, explain
 from workbench.registry.gates.bootstrap import Interval
 from workbench.registry.gates.judging import Gate

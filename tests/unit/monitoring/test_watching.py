@@ -19,7 +19,7 @@ from tests.unit.monitoring.story import OLDER, Live, month
 from workbench import monitoring
 from workbench.errors import UsageError
 from workbench.monitoring import Watched, WindowFinding, publish, verdicts
-from workbench.monitoring.findings import VersionFinding
+from workbench.monitoring.findings.finding import VersionFinding
 from workbench.monitoring.performance import Performance
 from workbench.project import open_project
 from workbench.serving import PredictionLog

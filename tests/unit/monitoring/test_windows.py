@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from workbench.monitoring.windows import Window, WindowSize, cut
+from workbench.monitoring.findings.windows import Window, WindowSize, cut
 
 HOUR = timedelta(hours=1)
 

@@ -12,15 +12,15 @@ import numpy as np
 
 from workbench.monitoring.alerts import Alert
 from workbench.monitoring.drift import PREDICTION, Distribution, DriftResult, FeatureDrift
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.health import Health
+from workbench.monitoring.health.volume import Volume
 from workbench.monitoring.opinions import GroupOpinion, Opinions, Remark
 from workbench.monitoring.performance import Calibration, Gap, Labels, Performance, ShadowDelta, Slice
 from workbench.monitoring.performance.calibration import Bin
 from workbench.monitoring.skew import FeatureSkew, SkewResult
 from workbench.monitoring.trend import FeatureProfile, Profile, judge_trend
-from workbench.monitoring.volume import Volume
-from workbench.monitoring.windows import Window
 from workbench.registry.gates.bootstrap import Interval
 
 _FEATURES = (

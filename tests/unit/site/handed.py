@@ -9,10 +9,10 @@ from sqlalchemy import insert
 
 from tests.unit.monitoring import watched
 from tests.unit.registry import carded
-from workbench.monitoring import record
 from workbench.monitoring.alerts import WindowSignals, evaluate
 from workbench.monitoring.baking.evidence import Evidence
-from workbench.monitoring.documents import to_document
+from workbench.monitoring.findings import record
+from workbench.monitoring.findings.documents import to_document
 from workbench.project import Project, open_project
 from workbench.registry import promotion
 from workbench.site.standing import LIVE_LOG

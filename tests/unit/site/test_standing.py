@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tests.unit.monitoring import watched
 from tests.unit.site import handed
 from workbench.cli.status import status
-from workbench.monitoring import record
+from workbench.monitoring.findings import record
 from workbench.project import Project
 from workbench.serving.settings import LIVE_LOG
 from workbench.site import standing as module

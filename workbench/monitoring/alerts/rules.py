@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.config.alerts import AlertConfig
-from workbench.monitoring.signal import Signal
+from workbench.monitoring.findings.signal import Signal
 from workbench.store.texts import storable
 
 __all__ = ["Evaluated", "Look", "Stream", "WindowSignals", "judge", "streams"]

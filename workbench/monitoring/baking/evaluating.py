@@ -24,12 +24,12 @@ from workbench.monitoring.baking.figures import Yardstick, answers_of, look_befo
 from workbench.monitoring.baking.guards import violation
 from workbench.monitoring.baking.outcomes import measure_outcome, with_bar
 from workbench.monitoring.baking.record import ACTOR, Baking
-from workbench.monitoring.subject import Subject
+from workbench.monitoring.looking.subject import Subject
 from workbench.project import Project
 from workbench.registry.promotion import rollback, way_back
 from workbench.serving import PredictionLog
 from workbench.store import baking, leases
-from workbench.store.clock import Clock
+from workbench.store.clock import Clock, SystemClock
 from workbench.store.database import Database, open_database
 
 __all__ = ["Evaluator", "bake"]
@@ -83,7 +83,7 @@ class Evaluator:
             watched = baking.is_watched(connection, model, now, self._config.period)
         if not watched or not self._config.enabled:
             return found
-        if leases.take(database, self._lease, self._holder, _LEASE_SECONDS, clock) is None:
+        if leases.take(database, self._lease, self._holder, _LEASE_SECONDS, SystemClock()) is None:
             return found
         present = self._follow(database, now)
         if present is None or present.status != "baking":
@@ -172,7 +172,8 @@ class Evaluator:
     def _outcome(self, present: Baking, until: datetime, now: datetime) -> Outcome | None:
         """How good the answers were, measured anew when more labels are in."""
         last, begun = present.evidence.outcome, time.monotonic()
-        if self._config.performance_drop is None or begun < self._outcome_after:
+        rests = begun < self._outcome_after and now < present.until
+        if self._config.performance_drop is None or rests:
             return last
         told = self._subject.told(now)
         if told and (told != self._told or last is None):

@@ -21,7 +21,7 @@ from workbench.tracking.metrics import binary_metrics
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.monitoring.subject import Subject
+    from workbench.monitoring.looking.subject import Subject
 
 __all__ = ["measure_outcome", "with_bar"]
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.monitoring.baking.evidence import Evidence
-from workbench.monitoring.documents import from_document, to_document
+from workbench.monitoring.findings.documents import from_document, to_document
 from workbench.project import Project
 from workbench.registry.aliases import CHAMPION
 from workbench.store import baking, tables

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.data.summary import PREDICTION
 from workbench.errors import UnknownName
-from workbench.monitoring.documents import from_document, to_document
-from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.registry.gates.validation import plain
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from workbench.monitoring.findings import WindowFinding
+    from workbench.monitoring.findings.finding import WindowFinding
     from workbench.registry.gates.bootstrap import Interval
 
 __all__ = [

@@ -27,7 +27,7 @@ from workbench.monitoring.figures.chart import (
     titled,
     window_axis,
 )
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

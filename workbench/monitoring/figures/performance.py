@@ -24,7 +24,7 @@ from workbench.monitoring.figures.chart import (
     window_axis,
     with_intervals,
 )
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.performance import MINIMUM_COVERAGE
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.gates.bootstrap import Interval

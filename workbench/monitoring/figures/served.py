@@ -22,7 +22,7 @@ from workbench.monitoring.figures.chart import (
     window_axis,
     with_intervals,
 )
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.gates.bootstrap import Interval
 

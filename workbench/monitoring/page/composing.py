@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.page.alerts import alerts_section
 from workbench.monitoring.page.pictures import picture_sections
 from workbench.monitoring.page.tables import table_sections

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.monitoring import figures
 from workbench.monitoring.drift import PREDICTION
 from workbench.monitoring.figures import Chart
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.registry.card.document import Block, Hash, Image, Pill, Section, Table, Text, number
 from workbench.tracking.page import moment
 

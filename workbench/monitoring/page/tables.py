@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from workbench.monitoring.findings import VersionFinding, WindowFinding
-from workbench.monitoring.signal import Signal
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.signal import Signal
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.card.document import (
     Block,

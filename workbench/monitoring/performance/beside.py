@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.monitoring.documents import from_document, to_document
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.monitoring.performance.answers import Answers
 from workbench.monitoring.performance.labels import measure_labels
 from workbench.monitoring.performance.rounds import blocks_of, interval_of, rounds_of
-from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.registry.gates.bootstrap import Interval, ratio_rounds
 from workbench.tracking.metrics import improvement, metric
 

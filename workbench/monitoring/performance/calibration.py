@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.monitoring.performance.rounds import interval_of, rounds_of
-from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.registry.gates.bootstrap import Interval
 from workbench.registry.gates.validation import Verdict, at_most
 from workbench.tracking.metrics import calibration_bins, metric

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.monitoring.findings.signal import Signal
 from workbench.monitoring.performance.calibration import SIGNAL_VERDICTS
-from workbench.monitoring.signal import Signal
 from workbench.registry.gates.bootstrap import Interval
 from workbench.registry.gates.fairness import RATES, SMALLEST_BASE, group_gaps
 from workbench.registry.gates.holdout import MOST_SLICES, Holdout

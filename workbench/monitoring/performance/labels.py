@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from workbench.monitoring.documents import from_document, to_document
-from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 
 if TYPE_CHECKING:
     from workbench.monitoring.performance.answers import Answers

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.monitoring.documents import from_document, to_document
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.monitoring.performance.calibration import Calibration
 from workbench.monitoring.performance.fairness import Gap, gap_signals
 from workbench.monitoring.performance.labels import MINIMUM_COVERAGE, Labels
 from workbench.monitoring.performance.slices import Slice
 from workbench.monitoring.performance.utility import Utility
-from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.tracking.metrics import improvement
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.monitoring.performance.rounds import interval_of, rounds_of
-from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.registry.gates.bootstrap import Days, Interval
 from workbench.registry.gates.holdout import MISSING, MOST_SLICES
 from workbench.tracking.metrics import improvement, metric

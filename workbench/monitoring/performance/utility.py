@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 from workbench.monitoring.performance.rounds import interval_of
-from workbench.monitoring.signal import Signal, SignalVerdict
 from workbench.registry.gates.bootstrap import Interval, ratio_rounds
 from workbench.registry.gates.utility import worth
 

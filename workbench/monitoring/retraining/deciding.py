@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.config import MonitoringConfig, RetrainingConfig
 from workbench.config.retraining import Trigger
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.performance import Performance, judge
 
 __all__ = ["Decision", "Situation", "decide"]

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from workbench import registry
 from workbench.errors import LeaseHeld
 from workbench.execution.progress import Progress
-from workbench.monitoring import record as findings
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings import record as findings
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.retraining import record
 from workbench.monitoring.retraining.alone import alone
 from workbench.monitoring.retraining.deciding import Decision, decide

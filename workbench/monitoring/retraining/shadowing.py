@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.config import RetrainingConfig
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.findings.signal import SignalVerdict
 from workbench.monitoring.performance import ShadowDelta
-from workbench.monitoring.signal import SignalVerdict
 
 __all__ = ["Shadowed", "judge_shadow", "waiting"]
 

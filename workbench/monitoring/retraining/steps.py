@@ -14,7 +14,7 @@ from workbench import registry
 from workbench.errors import PromotionRefused
 from workbench.execution import pipeline
 from workbench.execution.progress import PipelineResult, Progress
-from workbench.monitoring.findings import WindowFinding
+from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.retraining import record
 from workbench.monitoring.retraining.ending import end
 from workbench.monitoring.retraining.explaining import explain

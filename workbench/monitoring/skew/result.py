@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.monitoring.documents import from_document, to_document
-from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.data.summary import CategorySummary, NumberSummary, Summary
-from workbench.monitoring.documents import from_document, to_document
+from workbench.monitoring.findings.documents import from_document, to_document
 
 if TYPE_CHECKING:
     import pandas as pd

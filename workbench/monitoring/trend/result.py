@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.monitoring.documents import from_document, to_document
-from workbench.monitoring.signal import Signal, SignalVerdict
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal, SignalVerdict
 
 __all__ = ["FeatureTrend", "TrendResult", "TrendVerdict"]
 

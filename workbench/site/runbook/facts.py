@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.errors import WorkbenchError
-from workbench.monitoring import WindowFinding, record
+from workbench.monitoring import WindowFinding
 from workbench.monitoring.alerts import Alert, read
 from workbench.monitoring.baking import record as bakings
+from workbench.monitoring.findings import record
 from workbench.project import Project
 from workbench.registry import aliases, promotion, succession
 from workbench.registry.aliases import CHAMPION, LedgerEntry

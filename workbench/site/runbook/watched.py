@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from workbench.config.alerts import AlertConfig
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.project import Project
 from workbench.registry.card.document import Block, Cell, Link, Pill, Section, Table, Text
 from workbench.site.runbook.facts import RunbookFacts

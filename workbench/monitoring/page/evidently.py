@@ -34,7 +34,7 @@ _REST = "(other)"
 _LONGEST = 60
 _ANGLES = str.maketrans({"<": "‹", ">": "›", "&": "+"})
 _DIGITS = 5
-_TEMPLATES = Path(__file__).parent / "page" / "templates"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)

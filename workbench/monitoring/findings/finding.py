@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workbench.monitoring.documents import from_document, to_document
 from workbench.monitoring.drift import DriftResult
+from workbench.monitoring.findings.documents import from_document, to_document
+from workbench.monitoring.findings.signal import Signal
+from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.health import Health
 from workbench.monitoring.opinions import Opinions
 from workbench.monitoring.performance import Performance, ShadowDelta
-from workbench.monitoring.signal import Signal
 from workbench.monitoring.skew import SkewResult
 from workbench.monitoring.trend import Profile, TrendResult
-from workbench.monitoring.windows import Window
 from workbench.registry.aliases import CHAMPION
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["VersionFinding", "WindowFinding", "from_frame", "to_frame"]
+__all__ = ["VersionFinding", "WindowFinding"]
 
 _ABOUT = ("role", "version", "rows", "failed")
 _PARTS: dict[str, Any] = {
@@ -154,54 +150,3 @@ class WindowFinding:
             datetime.fromisoformat(raw["evaluated_at"]),
             raw["told"],
         )
-
-
-def to_frame(findings: Sequence[WindowFinding]) -> pd.DataFrame:
-    """One row for each window and version that answered, to be written as a dataset."""
-    import pandas as pd
-
-    rows = []
-    for finding in findings:
-        about = {
-            "window": finding.name,
-            "start": pd.Timestamp(finding.window.start),
-            "end": pd.Timestamp(finding.window.end),
-            "evaluated_at": pd.Timestamp(finding.evaluated_at),
-        }
-        rows += [{**about, **_columns(item)} for item in finding.versions] or [{**about, **_NOBODY}]
-    return pd.DataFrame(rows, columns=_TABLE)
-
-
-def from_frame(frame: pd.DataFrame) -> list[WindowFinding]:
-    """The findings that :func:`to_frame` was given, without ``told`` (0)."""
-    findings = []
-    # Of windows shorter than an hour, two are called alike when clocks are set back.
-    for _, rows in frame.groupby("start", sort=False):
-        first = rows.iloc[0]
-        start, end, at = (
-            first[time].to_pydatetime().astimezone(UTC) for time in ("start", "end", "evaluated_at")
-        )
-        versions = (VersionFinding.from_dict(json.loads(text)) for text in rows["document"] if text)
-        findings.append(WindowFinding(Window(first["window"], start, end), tuple(versions), at))
-    return findings
-
-
-_TIMES = ("start", "end", "evaluated_at")
-_NOBODY = {"role": "", "version": 0, "rows": 0, "document": ""}
-_TABLE = ["window", *_TIMES, "role", "version", "rows", "drift_share", "drifted"]
-_FIGURES = ("metric", "value", "low", "high", "verdict", "why")
-_TABLE += ["prediction_drift", *_FIGURES, "document"]
-
-
-def _columns(item: VersionFinding) -> dict[str, Any]:
-    performance = item.performance
-    return {
-        "role": item.role,
-        "version": item.version,
-        "rows": item.rows,
-        "drift_share": item.drift.share,
-        "drifted": ", ".join(item.drift.drifted),
-        "prediction_drift": item.drift.prediction or "",
-        **({} if performance is None else {name: getattr(performance, name) for name in _FIGURES}),
-        "document": json.dumps(item.to_dict()),
-    }

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from workbench.config import MonitoringConfig
 from workbench.config.alerts import AlertConfig
 from workbench.errors import UsageError
-from workbench.monitoring import record
 from workbench.monitoring.alerts import (
     Alert,
     Evaluation,
@@ -27,11 +26,12 @@ from workbench.monitoring.alerts import (
     hold,
     read,
 )
-from workbench.monitoring.findings import WindowFinding
-from workbench.monitoring.measuring import measure_window
-from workbench.monitoring.signal import Signal
-from workbench.monitoring.subject import Subject
-from workbench.monitoring.windows import Window
+from workbench.monitoring.findings import record
+from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.findings.signal import Signal
+from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking.measuring import measure_window
+from workbench.monitoring.looking.subject import Subject
 from workbench.project import Project
 from workbench.serving import PredictionLog
 from workbench.serving.truth.absent import count_absent

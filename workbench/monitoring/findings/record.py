@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, select
 
-from workbench.monitoring.findings import WindowFinding
-from workbench.monitoring.windows import Window
+from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.findings.windows import Window
 from workbench.store import tables
 from workbench.store.hashing import hash_value
 

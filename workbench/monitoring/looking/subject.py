@@ -13,9 +13,9 @@ from workbench import registry
 from workbench.config import MonitoringConfig
 from workbench.data.summary import Summary
 from workbench.errors import WorkbenchError
+from workbench.monitoring.findings.windows import Window, cut
 from workbench.monitoring.performance import Standard
 from workbench.monitoring.skew import TrainingPath
-from workbench.monitoring.windows import Window, cut
 from workbench.project import Project
 from workbench.registry import Validation
 from workbench.registry.aliases import CHAMPION

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from workbench.data.summary import PREDICTION, Counting
 from workbench.monitoring.drift import judge_drift
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.health import HealthCount, by_version
+from workbench.monitoring.looking.subject import Subject
 from workbench.monitoring.skew import SkewResult, measure_skew, sample_logged
-from workbench.monitoring.subject import Subject
 from workbench.monitoring.trend import Profile, TrendResult, judge_trend, profile_of
-from workbench.monitoring.windows import Window
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.cases import FEATURE
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking.subject import Subject
 from workbench.monitoring.opinions import Opinions, measure_opinions
 from workbench.monitoring.performance import (
     UsualLabels,
@@ -16,8 +18,6 @@ from workbench.monitoring.performance import (
     measure_performance,
     usual_labels,
 )
-from workbench.monitoring.subject import Subject
-from workbench.monitoring.windows import Window
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.cases import FEATURE, INPUT
 from workbench.serving import labelled

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.monitoring.alerts import Alert
-from workbench.monitoring.findings import WindowFinding
-from workbench.monitoring.page import render
+from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.page.composing import render
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.monitoring.evidently_page import EvidentlyPage
+    from workbench.monitoring.page.evidently import EvidentlyPage
 
 __all__ = ["PAGE", "publish", "verdicts"]
 
@@ -53,7 +53,7 @@ def publish(
     _write(folder / _TABLE, verdicts(findings).to_csv(index=False))
     _write(folder / _DOCUMENTS, json.dumps([finding.to_dict() for finding in findings], indent=1))
     if pages:
-        from workbench.monitoring.evidently_page import as_html
+        from workbench.monitoring.page.evidently import as_html
 
         _write(folder / _EVIDENTLY, as_html(pages))
         beside.append(("as Evidently shows it", _EVIDENTLY))

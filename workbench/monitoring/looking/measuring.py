@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workbench.monitoring.asked import look_at_asked
-from workbench.monitoring.findings import VersionFinding, WindowFinding
+from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
+from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking.asked import look_at_asked
+from workbench.monitoring.looking.subject import Subject
+from workbench.monitoring.looking.told import look_at_told, untold, usual_of
 from workbench.monitoring.performance import Performance, UsualLabels
-from workbench.monitoring.subject import Subject
-from workbench.monitoring.told import look_at_told, untold, usual_of
-from workbench.monitoring.windows import Window
 
 if TYPE_CHECKING:
     from workbench.serving.log.answerers import Answerer
