@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.config.alerts import AlertConfig
+from workbench.config.backtest import BacktestConfig, PolicyConfig
 from workbench.config.baking import BakingConfig
 from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
@@ -28,6 +29,7 @@ from workbench.config.serving import CanaryConfig, KeyConfig, ServingConfig, Tls
 __all__ = [
     "AlertConfig",
     "ApprovalsConfig",
+    "BacktestConfig",
     "BakingConfig",
     "BehaviourConfig",
     "CanaryConfig",
@@ -44,6 +46,7 @@ __all__ = [
     "MonitoringConfig",
     "ObjectiveConfig",
     "PhaseConfig",
+    "PolicyConfig",
     "ProjectConfig",
     "RetentionConfig",
     "RetrainingConfig",

@@ -1,15 +1,15 @@
-"""What sections of ``workbench.toml`` are made of: names, durations, sizes, time zones."""
+"""What sections of ``workbench.toml`` are made of: names, durations, sizes, time zones, times of cron."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
-__all__ = ["MODULE", "NAME", "REFERENCE", "Duration", "Section", "Size", "TimeZone"]
+__all__ = ["MODULE", "NAME", "REFERENCE", "Cron", "Duration", "Section", "Size", "TimeZone"]
 
 NAME = r"^[a-z][a-z0-9_-]*$"
 MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
@@ -39,6 +39,22 @@ def _on_the_map(timezone: str) -> str:
     return timezone
 
 
+def _ever(cron: str) -> str:
+    from cronsim import CronSim, CronSimError
+
+    meant = "five fields are meant: minute, hour, day of the month, month, day of the week"
+    if len(cron.split()) != 5:
+        raise ValueError(meant)
+    try:
+        next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"{str(error).lower()}; {meant}") from None
+    except StopIteration:
+        raise ValueError("there is no such day") from None
+    return cron
+
+
+Cron = Annotated[str, AfterValidator(_ever)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Size = Annotated[ByteSize, Field(gt=0)]
 TimeZone = Annotated[str, AfterValidator(_on_the_map)]

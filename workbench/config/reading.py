@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from workbench.config.backtest import BacktestConfig
 from workbench.config.baking import BakingConfig
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
@@ -53,6 +54,7 @@ class Config(Section):
     monitoring: MonitoringConfig = MonitoringConfig()
     baking: BakingConfig = BakingConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    backtest: BacktestConfig = BacktestConfig()
     schedules: tuple[ScheduleConfig, ...] = ()
     execution: ExecutionConfig = ExecutionConfig()
     retention: RetentionConfig = RetentionConfig()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from workbench.config.fields import NAME, Duration, Section, TimeZone
+from workbench.config.fields import NAME, Cron, Duration, Section, TimeZone
 
 __all__ = ["COMMANDS", "FOLLOWING", "PINNED", "FailureConfig", "FreshConfig", "ScheduleConfig"]
 
@@ -18,7 +18,6 @@ COMMANDS = ("check", "monitor", "predict", "prune", "retrain", "site", "truth")
 FOLLOWING = "following"
 PINNED = "pinned:"
 _CODE = rf"^({FOLLOWING}|{PINNED}[0-9a-f]{{7,40}})$"
-_FIELDS = "five fields are meant: minute, hour, day of the month, month, day of the week"
 
 
 def _words(value: Any) -> Any:
@@ -55,7 +54,7 @@ class ScheduleConfig(Section):
     """
 
     name: str = Field(pattern=NAME, max_length=100)
-    cron: str = ""
+    cron: Cron = ""
     timezone: TimeZone = "UTC"
     fresh: FreshConfig | None = None
     phases: tuple[str, ...] = ()
@@ -69,21 +68,6 @@ class ScheduleConfig(Section):
     on_failure: FailureConfig = FailureConfig()
     code: str
     enabled: bool = True
-
-    @field_validator("cron")
-    @classmethod
-    def _ever(cls, cron: str) -> str:
-        from cronsim import CronSim, CronSimError
-
-        if len(cron.split()) != 5:
-            raise ValueError(_FIELDS)
-        try:
-            next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
-        except CronSimError as error:
-            raise ValueError(f"{str(error).lower()}; {_FIELDS}") from None
-        except StopIteration:
-            raise ValueError("there is no such day") from None
-        return cron
 
     @field_validator("command")
     @classmethod
