@@ -16,7 +16,6 @@ from workbench.errors import LeaseHeld
 from workbench.monitoring.retraining import Decision, record
 from workbench.monitoring.retraining.alone import alone
 from workbench.store import leases
-from workbench.store.clock import SystemClock
 from workbench.store.database import Database, open_database
 
 _NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -92,9 +91,9 @@ def test_a_lease_is_renewed_for_as_long_as_its_block_takes(database: Database) -
         found = leases.find(database, "late")
         return found.number if found else 0
 
-    with alone(database, "late", SystemClock(), seconds=1.5):
+    with alone(database, "late", seconds=1.5):
         until(lambda: renewed() > 3)
-        with pytest.raises(LeaseHeld), alone(database, "late", SystemClock()):
+        with pytest.raises(LeaseHeld), alone(database, "late"):
             raise AssertionError("two at once")
-    with alone(database, "late", SystemClock()):
+    with alone(database, "late"):
         assert renewed() > 4

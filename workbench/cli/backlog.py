@@ -167,12 +167,12 @@ def export(webhook: str, again: bool, as_json: bool) -> None:
 
     from workbench.cli.output import print_json
     from workbench.monitoring.alerts.exporting import export as post
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
     from workbench.store.database import open_database
     from workbench.tracking import environment
 
     sent = post(
-        open_database(project), project, webhook, by=environment.who(), clock=SystemClock(), again=again
+        open_database(project), project, webhook, by=environment.who(), clock=project_clock(), again=again
     )
     if as_json:
         print_json({"webhook": webhook, "exported": sent})
@@ -200,13 +200,13 @@ def _write(word: str, as_json: bool, change: Callable[..., Item]) -> None:
     project = open_project()
 
     from workbench.cli.output import print_json
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
     from workbench.store.database import open_database
     from workbench.store.texts import one_line
     from workbench.tracking import environment
 
     with open_database(project).write() as connection:
-        item = change(connection, project.name, by=environment.who(), at=SystemClock().now())
+        item = change(connection, project.name, by=environment.who(), at=project_clock().now())
     if as_json:
         print_json(item.to_dict())
         return
@@ -219,7 +219,7 @@ def _list(closed: bool, mine: bool, as_json: bool) -> None:
 
     from workbench.cli.output import age, print_json, print_table
     from workbench.store import backlog as store
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
     from workbench.store.database import open_database
     from workbench.store.texts import one_line
     from workbench.tracking import environment
@@ -237,7 +237,7 @@ def _list(closed: bool, mine: bool, as_json: bool) -> None:
             + ("; --all shows what was" if not closed else "")
         )
         return
-    now = SystemClock().now()
+    now = project_clock().now()
     print_table(
         ("id", "priority", "kind", "status", "for", "opened", "title"),
         (

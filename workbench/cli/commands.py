@@ -88,6 +88,15 @@ class _Lazy(click.Group):
 @click.version_option(package_name="mlops-workbench", message="workbench %(version)s")
 def _group() -> None:
     """Run notebooks as versioned reports; gate, register, serve, watch and retrain what they make."""
+    if "WORKBENCH_CLOCK" in os.environ:
+        _tell_time()
+
+
+def _tell_time() -> None:
+    """Say that time is not what a person expects; a clock that tells none ends the command here."""
+    from workbench.store.clock import SETTING, project_clock
+
+    click.secho(f"{SETTING}: it is {project_clock().now():%Y-%m-%d %H:%M:%S} UTC", fg="yellow", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -51,9 +51,9 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
     from workbench import monitoring
     from workbench.cli.output import print_json
     from workbench.monitoring.baking import bake
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
-    clock, baked = SystemClock(), None
+    clock, baked = project_clock(), None
     with _progress() as on_window:
         if window or version is not None:
             watched = monitoring.look(

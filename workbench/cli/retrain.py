@@ -33,14 +33,14 @@ def retrain(dry_run: bool, scheduled: bool, log_name: str | None, as_json: bool)
 
     from workbench.cli.output import Bar, print_json, tell_tidied
     from workbench.monitoring.retraining import retrain as apply
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
     if not dry_run:
         tell_tidied(project)
     done = apply(
         project,
         name,
-        clock=SystemClock(),
+        clock=project_clock(),
         scheduled=scheduled,
         dry_run=dry_run,
         progress=None if dry_run else Bar(),

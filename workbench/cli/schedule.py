@@ -52,12 +52,12 @@ def run(once: bool, at_once: int | None) -> None:
 
     from workbench.cli.baking_watch import BakingWatch
     from workbench.execution.schedule.scheduler import Scheduler
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
     with BakingWatch(project) as watch:
         scheduler = Scheduler(
             project,
-            SystemClock(),
+            project_clock(),
             at_once=at_once or os.cpu_count() or 1,
             notify=_notifier(project),
             say=_say,
@@ -107,9 +107,9 @@ def list_schedules(as_json: bool) -> None:
 
     from workbench.cli.output import print_json, print_table
     from workbench.execution.schedule.history import overview
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
-    found = overview(project, SystemClock().now())
+    found = overview(project, project_clock().now())
     if as_json:
         print_json([_facts(entry) for entry in found])
         return

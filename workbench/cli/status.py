@@ -77,6 +77,7 @@ def status(as_json: bool) -> None:
         tell_repairs(project)
     from workbench.registry import aliases
     from workbench.site.standing import standing
+    from workbench.store.clock import project_clock
 
     running = _running(project)
     phases = [_newest(project, name, running.get(name)) for name in project.order()]
@@ -86,7 +87,7 @@ def status(as_json: bool) -> None:
         versions = {alias: held.get(alias) for alias in (aliases.CHAMPION, aliases.CHALLENGER)}
         versions["shadows"] = {alias: number for alias, number in held.items() if aliases.is_shadow(alias)}
     now = datetime.now(UTC)
-    stands = standing(project, now) if model else None
+    stands = standing(project, project_clock().now()) if model else None
     if as_json:
         facts = [phase.facts() for phase in phases]
         named = {"project": project.name, "phases": facts, "model": model.name if model else None}

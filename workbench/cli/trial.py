@@ -30,9 +30,9 @@ def trial(source: str, features: str, as_json: bool) -> None:
 
     from workbench.cli.output import print_json
     from workbench.registry.trial import trial as measure
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
-    found = measure(project, source, features, clock=SystemClock())
+    found = measure(project, source, features, clock=project_clock())
     if as_json:
         print_json(found.to_dict())
         return

@@ -49,10 +49,10 @@ def truth(source: Path, column: str, known_at: str, log_name: str | None, as_jso
     from workbench.cli.output import print_json
     from workbench.serving.truth.file import read_file
     from workbench.serving.truth.importing import import_rows
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
     log, name = chosen_log(project, log_name)
-    clock = SystemClock()
+    clock = project_clock()
     now = clock.now()
     file = read_file(project, source, column=column, known_at=known_at, now=now)
     with _progress(len(file.rows)) as advance:

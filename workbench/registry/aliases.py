@@ -25,7 +25,7 @@ from workbench.registry.gates.validation import plain
 from workbench.registry.identity import Identity, identify
 from workbench.store import ledger as ledgers
 from workbench.store import tables
-from workbench.store.clock import Clock, SystemClock
+from workbench.store.clock import Clock, project_clock
 from workbench.store.database import Database, open_database
 from workbench.tracking.context import RunContext
 
@@ -196,7 +196,7 @@ def move(
     _refuse_in_draft()
     common: dict[str, Any] = {
         "model": project.model.name,
-        "at": (clock or SystemClock()).now(),
+        "at": (clock or project_clock()).now(),
         "reason": reason.strip(),
         "run_id": run_id,
         "evidence": plain(evidence or {}),

@@ -21,7 +21,7 @@ from workbench.registry import aliases, loading, provenance
 from workbench.registry.identity import Identity, identify
 from workbench.registry.versions import ModelVersion, get_version
 from workbench.store import tables
-from workbench.store.clock import Clock, SystemClock
+from workbench.store.clock import Clock, project_clock
 from workbench.store.database import open_database
 from workbench.store.hashing import hash_value
 from workbench.tracking import environment, reports
@@ -210,7 +210,7 @@ def approve(
                 _refuse_author(chosen, who, authors)
             row = {
                 "version": chosen.version,
-                "at": (clock or SystemClock()).now(),
+                "at": (clock or project_clock()).now(),
                 **asdict(who),
                 "note": note.strip(),
                 "withdrawn": withdraw,

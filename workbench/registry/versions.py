@@ -18,6 +18,7 @@ from workbench.store.clock import Clock
 from workbench.tracking import store
 from workbench.tracking.context import alias_then, note_input
 from workbench.tracking.helpers import helper_hashes
+from workbench.tracking.inputs import MODEL_NAME
 from workbench.tracking.models import MODEL_URI, TrainedModel
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ def register(
         return None
     shared.refuse_apart(project)
     client, model = store.client(project), project.model.name
+    note_input("setting", MODEL_NAME, model)
     folder = f"registry/{trained.model_id}"
     text, digest = write_cases(cases)
     judged = json.dumps(validation.to_dict(), ensure_ascii=False, indent=2)

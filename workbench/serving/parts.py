@@ -32,7 +32,7 @@ def make_service(project: Project, settings: Settings) -> Service:
     from workbench.serving.log.background import Compaction
     from workbench.serving.personal import concealer
     from workbench.serving.truth.business import BusinessKey
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
     from workbench.store.database import open_database
 
     folder = Path(settings.log_folder)
@@ -43,7 +43,7 @@ def make_service(project: Project, settings: Settings) -> Service:
         open_log=lambda purpose: open_log(project, folder, purpose),
         log_name=log_name(project, folder),
         database=open_database(project, wait=settings.limits.answer_seconds),
-        clock=SystemClock(),
+        clock=project_clock(),
         project=str(project.root),
         code_version=code_of(project),
         config=project.config.serving,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ServingError, UsageError
 from workbench.project import Project
-from workbench.serving.answering.call import Answer, Call
-from workbench.serving.answering.predict import Predictor
+from workbench.serving.answering.call import Answer
+from workbench.serving.answering.inline import Inline
 from workbench.serving.models.lineup import Lineup, Pinned
 from workbench.serving.models.registered import RegisteredModels
 from workbench.serving.parts import code_of, open_log
@@ -24,7 +24,7 @@ from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.cells import Texts
 from workbench.serving.protocol.refused import Refused
 from workbench.serving.settings import LIVE_LOG, Settings
-from workbench.store.clock import SystemClock
+from workbench.store.clock import project_clock
 from workbench.tracking.models import scores_of
 
 if TYPE_CHECKING:
@@ -89,13 +89,6 @@ def score_file(
         raise UsageError("no version is champion yet; promote one, or name one: --version N")
     features = registered.features()
     model = registered.load(chosen, features)
-    predictor = Predictor(
-        Pinned(Lineup(model), features),
-        clock=SystemClock(),
-        simulated=False,
-        code_version=code_of(project),
-        conceal=concealer(project),
-    )
     begun, rows = time.perf_counter(), 0
     draft = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:
@@ -103,12 +96,18 @@ def score_file(
             closing(open_log(project, Path(settings.log_folder), "file")) as log,
             closing(_Sink(draft, output.suffix)) as sink,
         ):
+            answering = Inline(
+                Pinned(Lineup(model), features),
+                log,
+                clock=project_clock(),
+                simulated=False,
+                code_version=code_of(project),
+                conceal=concealer(project),
+            )
             for part in filter(len, _parts(source)):
                 names = [name for name in model.request.columns if name in part.columns]
                 asked = Asked(_columns(part[names], source), len(part))
-                answer = _answer(
-                    predictor, log, asked, f"{source.name[:40]}#{rows}", f"{source}, from row {rows}"
-                )
+                answer = _answer(answering, asked, f"{source.name[:40]}#{rows}", f"{source}, from row {rows}")
                 sink.write(_with(part, answer))
                 rows += len(part)
                 if on_rows is not None:
@@ -151,13 +150,12 @@ def _columns(part: pd.DataFrame, source: Path) -> dict[str, Any]:
     return {name: Texts(column) for name, column in given.items()} if source.suffix == ".csv" else given
 
 
-def _answer(predictor: Predictor, log: Any, asked: Asked, request_id: str, where: str) -> Answer:
-    outcome = predictor.predict([Call(asked, time.perf_counter(), request_id)])
-    for _, error in outcome.failed:
-        said = error.message if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
-        raise ServingError(f"{where}: {said}") from error
-    log.append([predicted.batch for predicted in outcome.predicted])
-    return outcome.predicted[0].answers[0]
+def _answer(answering: Inline, asked: Asked, request_id: str, where: str) -> Answer:
+    (answer,) = answering.answer([asked], [request_id])
+    if isinstance(answer, Exception):
+        said = answer.message if isinstance(answer, Refused) else f"{type(answer).__name__}: {answer}"
+        raise ServingError(f"{where}: {said}") from answer
+    return answer
 
 
 def _with(part: pd.DataFrame, answer: Answer) -> pd.DataFrame:

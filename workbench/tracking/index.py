@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from workbench.project import Project
+    from workbench.tracking.run_table import RunTable
 
 __all__ = ["RunIndex", "forget", "note_ended", "note_started", "opened", "rebuild"]
 
@@ -73,6 +74,26 @@ class RunIndex:
             names, phase=phase, status=status, parent=sweep, trials=bool(sweep), limit=limit
         )
         return self._answer(query)
+
+    def table(self, *, drafts: bool = False) -> RunTable:
+        """All runs column by column, trials among them, after catching up with MLflow.
+
+        When the tracking store is away, what is known is returned, and the table says why.
+        """
+        from workbench.tracking import run_table
+
+        names = self.experiments if drafts else self.experiments[:1]
+        away = ""
+        try:
+            with asking(self.project) as client:
+                follower = self._follower(client)
+                follower.catch_up()
+                newest = self._read(rows.select_runs(names, limit=_CHECKED))
+                follower.look_up([run.run_id for run in newest])
+        except StoreAway as error:
+            away = str(error)
+        with self.database.read() as connection:
+            return run_table.read(connection, names, away=away)
 
     def find(self, prefix: str) -> RunInfo:
         """The run whose id begins like that, drafts among them.

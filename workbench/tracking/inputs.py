@@ -23,6 +23,7 @@ from workbench.tracking.models import TrainedModel
 from workbench.tracking.reports import Manifest
 
 __all__ = [
+    "MODEL_NAME",
     "Now",
     "files",
     "is_published",
@@ -34,6 +35,8 @@ __all__ = [
 #: Sections of the project file that decide what comes out of a notebook. The others say where things
 #: lie, how notebooks are run, or what a phase is, which is compared by itself.
 _SETTINGS = ("gates", "model", "monitoring", "objective", "retraining")
+#: Under what name versions are registered: whoever registers depends on that, and nobody who trains.
+MODEL_NAME = "model.name"
 
 
 class _Watched(Config):
@@ -42,7 +45,7 @@ class _Watched(Config):
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         if name in _SETTINGS:
-            note_input("setting", name, _setting(value))
+            note_input("setting", name, _setting(name, value))
         return value
 
 
@@ -52,8 +55,9 @@ def watched(project: Project) -> Project:
     return replace(project, config=_Watched.model_construct(**fields))
 
 
-def _setting(section: BaseModel | None) -> str:
-    return hash_value(section.model_dump(mode="json") if section is not None else None)
+def _setting(name: str, section: BaseModel | None) -> str:
+    apart = {MODEL_NAME.partition(".")[2]} if name == "model" else None
+    return hash_value(section.model_dump(mode="json", exclude=apart) if section is not None else None)
 
 
 def models_identity(models: Mapping[str, TrainedModel]) -> str:
@@ -153,8 +157,10 @@ class Now:
         return f"changed: {named.get(then.kind, f'{then.kind} {then.name}')}"
 
     def _identity(self, then: Input) -> str:
+        if then.kind == "setting" and then.name == MODEL_NAME:
+            return self.project.config.model.name if self.project.config.model else ""
         if then.kind == "setting":
-            return _setting(getattr(self.project.config, then.name, None))
+            return _setting(then.name, getattr(self.project.config, then.name, None))
         if then.kind == "alias":
             model, _, alias = then.name.partition("@")
             return str(ledger.current(self.project, model, alias))

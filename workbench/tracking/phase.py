@@ -18,7 +18,7 @@ from workbench.data.tables import DatasetVersion, Origin, Tables
 from workbench.errors import DatasetNotFound, TrialPruned, UnknownName, UsageError
 from workbench.project import Project, open_project
 from workbench.store import trouble
-from workbench.store.clock import SystemClock
+from workbench.store.clock import project_clock
 from workbench.store.hashing import hash_value
 from workbench.tracking import context as contexts
 from workbench.tracking import environment, inputs, reports, runs, secrets, store, studies, work
@@ -127,7 +127,7 @@ class Phase:
         with contexts.accounted():
             contexts.note_input("source", name, sources.fingerprint(self.project, name))
             frame = sources.load(self.project, name)
-        checks = sources.check(self.project, name, frame, SystemClock().now())
+        checks = sources.check(self.project, name, frame, project_clock().now())
         try:
             previous = self._published(name)
         except DatasetNotFound:

@@ -15,7 +15,7 @@ from workbench.config import FreshConfig
 from workbench.data.tables import Origin, Tables
 from workbench.execution.schedule import freshness, records, taking_over
 from workbench.execution.schedule.claiming import Claiming
-from workbench.execution.schedule.holding import Holder, is_there
+from workbench.execution.schedule.holding import Holder
 from workbench.execution.schedule.records import ScheduledTime
 from workbench.project import Project, open_project
 from workbench.store import leases
@@ -179,9 +179,9 @@ def test_a_scheduler_here_is_there_as_long_as_its_process(database: Database) ->
     clock = SimulatedClock(START)
     holder = Holder(database, clock)
     host, number, began = holder.name.rsplit(":", 2)
-    assert is_there(database, holder.name, clock)
+    assert holder.sees(holder.name)
     for gone in (f"{host}:{number}:{int(began) + 1}", f"{host}:999999999:0", "", "nobody in particular"):
-        assert not is_there(database, gone, clock)
+        assert not holder.sees(gone)
 
 
 def test_a_failure_is_tried_again_by_one_when_its_time_has_come(project: Project, database: Database) -> None:

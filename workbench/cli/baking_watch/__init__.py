@@ -132,11 +132,11 @@ def _start(project: Project, stdin: int) -> subprocess.Popen[bytes] | client.Pro
 
 def main(root: str) -> int:
     """Look until the owner has gone (its end of our standard input is closed), or a period has ended."""
-    from workbench.store.clock import SystemClock
+    from workbench.store.clock import project_clock
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the owner, too, which sees to us
-    project, clock = open_project(root), SystemClock()
+    project, clock = open_project(root), project_clock()
     os.chdir(project.root)
     evaluator: Evaluator | None = None
     said = ""

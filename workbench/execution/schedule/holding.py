@@ -1,7 +1,7 @@
 """Who a scheduler is, and whether one that holds scheduled times is still there.
 
 On the same machine the system tells. Of others, a lease does: each scheduler keeps one for as long as it
-lives, so that one that died elsewhere is known by time.
+lives, so that one that died elsewhere is known by time: the machine's, whatever the project's clock shows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from workbench.store import leases
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
-__all__ = ["Holder", "is_here", "is_there"]
+__all__ = ["Holder", "is_here"]
 
 _LEASE_SECONDS = 60.0
 _RENEW_SECONDS = 15.0
@@ -28,6 +28,8 @@ class Holder:
 
     Parameters
     ----------
+    clock : Clock
+        By which leases last.
     elapsed : callable
         Seconds that only go forward, whatever happens to the clock.
     """
@@ -57,27 +59,26 @@ class Holder:
             leases.remove(self._database, self._lease)
             self._lease = None
 
+    def sees(self, name: str) -> bool:
+        """Whether the scheduler of that name lives; nobody does not."""
+        if not name:
+            return False
+        if is_here(name):
+            number = _parts(name)[1]
+            return _began(number) > 0 and _name(number) == name
+        found = leases.find(self._database, _lease_of(name))
+        if found is None:
+            return False
+        # Taking it as somebody else is what also finds one that seems long because a clock was set back.
+        taken = leases.take(self._database, found.name, "nobody", _LEASE_SECONDS, self._clock)
+        if taken is not None:
+            leases.release(self._database, taken)
+        return taken is None
+
 
 def is_here(name: str) -> bool:
     """Whether the scheduler of that name is or was one on this machine."""
     return _parts(name)[0] == _host()
-
-
-def is_there(database: Database, name: str, clock: Clock) -> bool:
-    """Whether the scheduler of that name lives; nobody does not."""
-    if not name:
-        return False
-    if is_here(name):
-        number = _parts(name)[1]
-        return _began(number) > 0 and _name(number) == name
-    found = leases.find(database, _lease_of(name))
-    if found is None:
-        return False
-    # Taking it as somebody else is what also finds one that seems long because a clock was set back.
-    taken = leases.take(database, found.name, "nobody", _LEASE_SECONDS, clock)
-    if taken is not None:
-        leases.release(database, taken)
-    return taken is None
 
 
 def _lease_of(name: str) -> str:

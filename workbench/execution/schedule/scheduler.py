@@ -22,12 +22,14 @@ from workbench.execution.schedule.holding import Holder
 from workbench.execution.schedule.running import Running
 from workbench.project import CONFIG_NAME, Project, open_project
 from workbench.store import trouble
-from workbench.store.clock import Clock
+from workbench.store.clock import Clock, SetClock, SystemClock
 from workbench.store.database import open_database
 
 __all__ = ["Scheduler"]
 
 _SECONDS = 5.0
+# Nobody tells when a set clock is set, and whoever sets it waits for what is due then.
+_SECONDS_SET = 0.1
 _WARM_UP = timedelta(seconds=60)
 
 
@@ -62,7 +64,7 @@ class Scheduler:
         self.project, self._clock, self._elapsed = project, clock, elapsed
         self._notify, self._say, self._beside = notify, say, beside
         self._database = open_database(project)
-        self._holder = Holder(self._database, clock, elapsed)
+        self._holder = Holder(self._database, SystemClock(), elapsed)
         self._claiming = Claiming(project, self._database, self._holder.name)
         self._running = Running(self._database, clock, at_once, notify=notify, say=say)
         self._read_at = self._config_time()
@@ -201,7 +203,7 @@ class Scheduler:
     def _sleep(self) -> None:
         """Until the next scheduled time, the end of a run or :meth:`stop`: for a few seconds at most."""
         coming = self._claiming.next_look
-        seconds = _SECONDS
+        seconds = _SECONDS_SET if isinstance(self._clock, SetClock) else _SECONDS
         if coming is not None and not (self._stops or self._problem):
             seconds = min(seconds, max(0.0, (coming - self._clock.now()).total_seconds()))
         poll = select.poll()

@@ -8,7 +8,7 @@ from datetime import datetime
 from workbench.config import FailureConfig
 from workbench.execution.schedule import ending, records
 from workbench.execution.schedule.ending import Notify
-from workbench.execution.schedule.holding import Holder, is_here, is_there
+from workbench.execution.schedule.holding import Holder, is_here
 from workbench.execution.schedule.records import ScheduledTime
 from workbench.project import Project
 from workbench.store.clock import Clock
@@ -50,7 +50,7 @@ def taken_over(
         everything = records.open_times(connection, project.name)
     found = [each for each in everything if each.id not in in_hand]
     names = {each.claimed_by for each in found}
-    gone = {name for name in names if name == holder.name or not is_there(database, name, clock)}
+    gone = {name for name in names if name == holder.name or not holder.sees(name)}
     mine = []
     for seen in found:
         if seen.claimed_by not in gone:

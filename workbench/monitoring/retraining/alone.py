@@ -1,4 +1,7 @@
-"""A lease that is renewed for as long as its block takes: training takes as long as it takes."""
+"""A lease that is renewed for as long as its block takes: training takes as long as it takes.
+
+That is time on the machine's clock, whatever time the project goes by.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from contextlib import contextmanager, suppress
 from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.store import leases
-from workbench.store.clock import Clock
+from workbench.store.clock import SystemClock
 from workbench.store.database import Database
 
 __all__ = ["SECONDS", "alone"]
@@ -22,7 +25,7 @@ SECONDS = 60.0
 
 
 @contextmanager
-def alone(database: Database, name: str, clock: Clock, seconds: float = SECONDS) -> Iterator[None]:
+def alone(database: Database, name: str, seconds: float = SECONDS) -> Iterator[None]:
     """Hold a lease within the block, however long that takes.
 
     Raises
@@ -31,7 +34,7 @@ def alone(database: Database, name: str, clock: Clock, seconds: float = SECONDS)
         Somebody else has it.
     """
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    over = threading.Event()
+    clock, over = SystemClock(), threading.Event()
     with leases.lease(database, name, holder, seconds, clock) as held:
         newest = [held]
 

@@ -111,7 +111,7 @@ def retrain(
         call = _Call(project, database, log, clock, scheduled)
         if dry_run:
             return call.preview()
-        with alone(database, f"retraining {project.model.name}", clock):
+        with alone(database, f"retraining {project.model.name}"):
             return call.go(progress)
     finally:
         database.close()

@@ -104,10 +104,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Image:
-    """A drawing as PNG, for both palettes, and what is to be seen on it in words."""
+    """A drawing as PNG, for both palettes, and what is to be seen on it in words; ``narrow`` is the same for
+    a phone, where there is one."""
 
     png: bytes
     alt: str
+    narrow: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from workbench.registry.card.measured import insight
 from workbench.registry.card.rows import feature_names, validation_of
 from workbench.registry.gates.validation import Validation
 from workbench.registry.versions import ModelVersion, get_version
-from workbench.store.clock import Clock, SystemClock
+from workbench.store.clock import Clock, project_clock
 
 if TYPE_CHECKING:
     from workbench.registry.approvals import Tally
@@ -112,7 +112,7 @@ def gather(
     return CardFacts(
         project=project,
         version=chosen,
-        at=(clock or SystemClock()).now(),
+        at=(clock or project_clock()).now(),
         validation=validation,
         insight=measured,
         answered=answered,

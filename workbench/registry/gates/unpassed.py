@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.project import Project
 from workbench.registry.gates.validation import Validation
 from workbench.store import backlog
-from workbench.store.clock import Clock, SystemClock
+from workbench.store.clock import Clock, project_clock
 from workbench.store.database import open_database
 from workbench.tracking import environment
 
@@ -35,7 +35,7 @@ def put_on_backlog(
                 project.name,
                 f"{subject} {told}: {'; '.join(f'{gate.name} ({gate.why})' for gate in gates)}",
                 by=actor or environment.who(),
-                at=(clock or SystemClock()).now(),
+                at=(clock or project_clock()).now(),
                 kind="gate",
                 subject=subject,
                 links=(f"run {run_id}", f"workbench models show {version}"),

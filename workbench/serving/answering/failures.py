@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -22,13 +23,20 @@ from workbench.serving.log.unkept import unkept_note
 from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.protocol.refused import Refused
 
-__all__ = ["REFUSED", "ROWS_A_SECOND", "TIMEOUT", "Failures", "error_of", "unanswered"]
+__all__ = ["REFUSED", "ROWS_A_SECOND", "TIMEOUT", "Failures", "TakesFailures", "error_of", "unanswered"]
 
 _log = logging.getLogger(__name__)
 #: The answers of a quick model write ten times as much.
 ROWS_A_SECOND = 1000
 #: Rows that are none by what a raw row has to have, and those that were not answered in time.
 REFUSED, TIMEOUT = "refused", "timeout"
+
+
+class TakesFailures(Protocol):
+    """Whoever is told what could not be answered."""
+
+    def offer(self, model: LoadedModel, role: str, rows: int, make: Callable[[], Batch | None]) -> None:
+        """Rows that a version could not answer; ``make`` gives them as the log keeps them."""
 
 
 class Failures:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.serving.answering.call import Answer, Call
-from workbench.serving.answering.failures import REFUSED, TIMEOUT, Failures, error_of
+from workbench.serving.answering.failures import REFUSED, TIMEOUT, TakesFailures, error_of
 from workbench.serving.log.batch import Batch, Columns, Role
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
@@ -59,6 +59,11 @@ class Predictor:
     Requests that ask the same of the same version are predicted as one batch: pandas, scikit-learn and numpy
     take about as long for one row as for dozens. If that batch is refused, each of its requests is tried
     by itself, so none suffers from another.
+
+    Parameters
+    ----------
+    prefix : str, optional
+        Of prediction ids, which are counted. By default it is random, so that they are unique over restarts.
     """
 
     def __init__(
@@ -70,12 +75,13 @@ class Predictor:
         code_version: str,
         canary: Canary | None = None,
         conceal: Callable[[Columns], Columns] | None = None,
-        failures: Failures | None = None,
+        failures: TakesFailures | None = None,
+        prefix: str = "",
     ) -> None:
         self._models, self._clock, self._simulated = models, clock, simulated
         self._code_version, self._canary = code_version, canary or Canary()
         self._conceal, self._failures = conceal, failures
-        self._prefix, self._counter = secrets.token_hex(8), itertools.count()
+        self._prefix, self._counter = prefix or secrets.token_hex(8), itertools.count()
 
     def predict(self, calls: Sequence[Call]) -> _Outcome:
         """Predict requests that wait together; each of them is in one of the two lists that come back."""
@@ -198,7 +204,6 @@ class Predictor:
         return Predicted(model, typed.columns, batch, calls, answers, between - begun, now - between)
 
     def _ids(self, rows: int) -> list[str]:
-        # Random start, then counted: unique over restarts, and short.
         stem = f"{self._prefix}{next(self._counter):08x}"
         return [f"{stem}-{number}" for number in range(rows)]
 

@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 from workbench.serving.answering.failures import Failures, unanswered
 from workbench.serving.answering.predict import Predicted
 from workbench.serving.health import Counts
-from workbench.serving.log.batch import Batch, Writer
+from workbench.serving.log.batch import Batch, Columns, Writer
 from workbench.serving.models.loaded import Built, LoadedModel
 
-__all__ = ["Shadows"]
+__all__ = ["Shadows", "beside", "drawn"]
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Shadows:
 
     def offer(self, models: tuple[LoadedModel, ...], predicted: Predicted) -> None:
         """Take an answered batch, or drop it when too many rows wait. Returns at once."""
-        job = _Job(models, predicted, self._drawn(predicted.batch.prediction_ids))
+        job = _Job(models, predicted, drawn(predicted.batch.prediction_ids, self._share))
         if not job.count:
             return
         with self._lock:
@@ -99,12 +99,6 @@ class Shadows:
         return replace(
             counts, shadow_rows=self._rows, shadow_failed_rows=self._failed, shadow_dropped_rows=self._dropped
         )
-
-    def _drawn(self, prediction_ids: list[str]) -> list[int] | None:
-        if self._share >= 1:
-            return None
-        limit = self._share * 2**32
-        return [row for row, name in enumerate(prediction_ids) if zlib.crc32(name.encode()) < limit]
 
     def _work(self) -> None:
         with threadpool_limits(limits=1):  # see Desk
@@ -127,30 +121,45 @@ class Shadows:
             self._writer.close()
 
     def _answer(self, job: _Job, model: LoadedModel) -> None:
-        begun = time.perf_counter()
-        batch, columns = job.batch, job.predicted.columns
+        columns = job.predicted.columns
         if job.rows is not None:
             columns = {name: values[job.rows] for name, values in columns.items()}
-        same = model.features is job.predicted.model.features and model.path.compiled is not None
-        built = Built(batch.features) if same else model.built(columns, batch.asked_at)
-        outputs = model.scored(built, job.count)
+        answered = beside(model, job.predicted.model, job.batch, columns)
         if self._writer is None:
             self._writer = self._open_log()
-        taken = np.full(job.count, (time.perf_counter() - begun) * 1000, dtype=np.float32)
-        self._writer.append(
-            [
-                replace(
-                    batch,
-                    features=built.columns,
-                    outputs=outputs,
-                    classes=model.classes,
-                    model=model.model,
-                    version=model.version,
-                    role="shadow",
-                    run_id=model.run_id,
-                    datasets=model.datasets,
-                    latency_ms=taken,
-                )
-            ]
-        )
+        self._writer.append([answered])
         self._rows += job.count
+
+
+def drawn(prediction_ids: list[str], share: float) -> list[int] | None:
+    """The rows of a batch that shadows are asked, too, drawn by prediction id; None for all of them."""
+    if share >= 1:
+        return None
+    limit = share * 2**32
+    return [row for row, name in enumerate(prediction_ids) if zlib.crc32(name.encode()) < limit]
+
+
+def beside(shadow: LoadedModel, answered_by: LoadedModel, batch: Batch, columns: Columns) -> Batch:
+    """What a shadow answers to a batch that another version has answered, as the log keeps it.
+
+    Parameters
+    ----------
+    columns : dict of ndarray
+        The typed raw columns of the batch; in the batch personal ones may be concealed.
+    """
+    begun, rows = time.perf_counter(), len(batch.prediction_ids)
+    same = shadow.features is answered_by.features and shadow.path.compiled is not None
+    built = Built(batch.features) if same else shadow.built(columns, batch.asked_at)
+    outputs = shadow.scored(built, rows)
+    return replace(
+        batch,
+        features=built.columns,
+        outputs=outputs,
+        classes=shadow.classes,
+        model=shadow.model,
+        version=shadow.version,
+        role="shadow",
+        run_id=shadow.run_id,
+        datasets=shadow.datasets,
+        latency_ms=np.full(rows, (time.perf_counter() - begun) * 1000, dtype=np.float32),
+    )

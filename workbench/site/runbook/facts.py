@@ -19,7 +19,7 @@ from workbench.site.runbook.events import Happened, happened
 from workbench.site.standing import Standing, standing
 from workbench.store import backlog
 from workbench.store.backlog import Item
-from workbench.store.clock import Clock, SystemClock
+from workbench.store.clock import Clock, project_clock
 from workbench.store.database import open_database
 
 __all__ = ["RunbookFacts", "WayBack", "look_up"]
@@ -108,7 +108,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
     ConfigError
         The project declares no model.
     """
-    clock = clock or SystemClock()
+    clock = clock or project_clock()
     model, held, ledger = project.model.name, aliases.held(project), tuple(aliases.ledger(project))
     stands = standing(project, clock.now())
     card, missing = _card(project, held.get(CHAMPION), clock)
