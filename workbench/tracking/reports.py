@@ -31,6 +31,7 @@ __all__ = [
     "NOTEBOOK",
     "Failure",
     "Manifest",
+    "adopt",
     "all_manifests",
     "find",
     "folder_of",
@@ -158,6 +159,35 @@ def publish(root: Path, manifest: Manifest, notebook: str, html: str, log: str =
         raise
     sync(final.parent)
     return final
+
+
+def adopt(root: Path, report: Path) -> Path:
+    """Have a report that stands elsewhere below ``root``, too, as the newest of its phase; its folder there.
+
+    Its files are linked where they can be, and copied where not.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or not be put there.
+    """
+    manifest = read(report)
+    if manifest is None:
+        raise FileNotFoundError(report / MANIFEST)
+    folder = root / manifest.phase
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"{_stamp(folder, manifest.started_at)}-{manifest.run_id[:8]}"
+    draft = folder / f".{final.name}-{uuid.uuid4().hex[:8]}"
+    shutil.copytree(report, draft, copy_function=_link)
+    draft.rename(final)
+    return final
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)
 
 
 def _stamp(folder: Path, started: datetime) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from workbench import registry
 from workbench.errors import LeaseHeld
+from workbench.execution import pipeline
 from workbench.execution.progress import Progress
 from workbench.monitoring.findings import record as findings
 from workbench.monitoring.findings.finding import WindowFinding
@@ -18,7 +19,7 @@ from workbench.monitoring.retraining.alone import alone
 from workbench.monitoring.retraining.deciding import Decision, decide
 from workbench.monitoring.retraining.record import Retraining
 from workbench.monitoring.retraining.situation import look_around
-from workbench.monitoring.retraining.steps import Steps, given
+from workbench.monitoring.retraining.steps import Steps, Train, given
 from workbench.project import Project
 from workbench.registry import ModelVersion
 from workbench.registry.plateau import Plateau, plateau
@@ -85,6 +86,7 @@ def retrain(
     scheduled: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    train: Train = pipeline.run,
 ) -> Retrained:
     """Apply the policy to what the monitor has recorded, and go on with what is under way.
 
@@ -98,6 +100,8 @@ def retrain(
         A schedule calls for it, which counts if the policy has that trigger.
     dry_run : bool
         Change nothing, and say what would be done.
+    train : callable
+        Runs the phases; by default as one pipeline run.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def retrain(
     """
     database = open_database(project)
     try:
-        call = _Call(project, database, log, clock, scheduled)
+        call = _Call(project, database, log, clock, scheduled, train)
         if dry_run:
             return call.preview()
         with alone(database, f"retraining {project.model.name}"):
@@ -124,6 +128,7 @@ class _Call:
     log: str
     clock: Clock
     scheduled: bool
+    train: Train
 
     def preview(self) -> Retrained:
         found = self._findings()
@@ -157,7 +162,7 @@ class _Call:
                 return Retrained(why_not or decision.reason)
             given(self.project, decision.parameters)
             item = self._begin(decision, champion)
-        steps = Steps(self.project, self.database, found, self.clock, progress)
+        steps = Steps(self.project, self.database, found, self.clock, progress, self.train)
         item = steps.go_on(item)
         waits = steps.waits_for(item) if item.status == "shadowing" else ""
         flat = plateau(self.project) if item.status == "decided" else None

@@ -6,7 +6,7 @@ on record before the next (:mod:`~workbench.monitoring.retraining.record`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,10 @@ from workbench.registry.aliases import CHAMPION, is_shadow
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
-__all__ = ["Steps", "given"]
+__all__ = ["Steps", "Train", "given"]
+
+#: Brings phases up to date with parameters, as :func:`workbench.execution.pipeline.run` does.
+Train = Callable[[Project, Sequence[str], Mapping[str, Any], Progress | None], PipelineResult]
 
 
 def given(project: Project, days: dict[str, str]) -> dict[str, Any]:
@@ -53,6 +56,8 @@ class Steps:
     ----------
     findings : sequence of WindowFinding
         What the monitor has recorded by now.
+    train : callable
+        Runs the phases.
     """
 
     project: Project
@@ -60,6 +65,7 @@ class Steps:
     findings: Sequence[WindowFinding]
     clock: Clock
     progress: Progress | None = None
+    train: Train = pipeline.run
 
     def go_on(self, item: Retraining) -> Retraining:
         """Take steps until one has to wait, or everything is decided."""
@@ -85,7 +91,7 @@ class Steps:
         """Run the phases; those that a killed call has finished are up to date."""
         policy, decision = self.project.config.retraining, item.called_for
         parameters = given(self.project, decision.parameters)
-        result = pipeline.run(self.project, policy.phases, parameters, self.progress)
+        result = self.train(self.project, policy.phases, parameters, self.progress)
         if result.status == "killed":
             return item
         told = {"reports": {phase.phase: phase.report for phase in result.phases if phase.report}}
