@@ -40,7 +40,11 @@ def test_findings_are_only_ever_added_to(monitor: Monitor) -> None:
         connection.execute(insert(tables.findings), [_finding(1), _finding(2)])
     with pytest.raises(IntegrityError), monitor.database.write() as connection:
         connection.execute(insert(tables.findings), _finding(2))
-    for statement in (tables.findings.delete(), tables.findings.update().values(document="[]")):
+    everything, newest = (
+        tables.findings.delete(),
+        tables.findings.delete().where(tables.findings.c.revision == 2),
+    )
+    for statement in (everything, newest, tables.findings.update().values(document="[]")):
         with pytest.raises(DBAPIError, match="append-only"), monitor.database.write() as connection:
             connection.execute(statement)
     with monitor.database.read() as connection:
@@ -49,6 +53,10 @@ def test_findings_are_only_ever_added_to(monitor: Monitor) -> None:
         ("d0", day(0), 1),
         ("d0", day(0), 2),
     ]
+    with monitor.database.write() as connection:  # of which there is a newer one
+        assert (
+            connection.execute(tables.findings.delete().where(tables.findings.c.revision == 1)).rowcount == 1
+        )
 
 
 def test_an_alert_reads_back_as_it_was_raised_whatever_it_is_about(monitor: Monitor) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "ground_truth",
     "leases",
     "ledger",
+    "looks",
     "metadata",
     "notifications",
     "retrainings",
@@ -145,8 +146,9 @@ feedback = Table(
     UniqueConstraint("log", "prediction_id", "request_id", "number", name="feedback_once"),
 )
 
-# What each window showed, append-only: a window that is judged again, when labels came, gets a row with the
-# next `revision`. `digest` is of the `document`, a JSON text.
+# What each window showed: a window that is judged again, when labels came, gets a row with the next
+# `revision`. No row is ever changed, and the newest of a window stays. `digest` is of the `document`, a JSON
+# text.
 findings = Table(
     "findings",
     metadata,
@@ -161,6 +163,23 @@ findings = Table(
     Column("digest", String(64), nullable=False),
     Column("document", Text, nullable=False),
     UniqueConstraint("log", "model", "window_start", "window_end", "revision", name="findings_one_revision"),
+)
+
+# How far the monitor has looked at a log: all that was said `as_of` then, up to these rows of ground truth
+# and of feedback, is in the findings. `pending` is when something that was said by then becomes known.
+looks = Table(
+    "looks",
+    metadata,
+    Column("log", String(200), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("as_of", UtcTime, nullable=False),
+    Column("over_at", UtcTime, nullable=False),
+    Column("judged_by", String(64), nullable=False),
+    Column("truth", Integer, nullable=False),
+    Column("truth_rows", Integer, nullable=False),
+    Column("feedback", Integer, nullable=False),
+    Column("feedback_rows", Integer, nullable=False),
+    Column("pending", UtcTime),
 )
 
 # Episodes of rules: `key` is of log, model, version, rule and signal together, and an episode begins once.
