@@ -10,6 +10,7 @@ import click
 from workbench.project import CONFIG_NAME, Project, open_project
 
 if TYPE_CHECKING:
+    from workbench.execution.schedule.left_over import LeftOver
     from workbench.tracking.retention import Plan
 
 
@@ -20,14 +21,17 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Remove reports, runs and drafts that are older than [retention] in workbench.toml allows.
 
     What stays whatever its age: the newest reports of each phase, what runs, and all that model versions,
-    the ledger and the data in use lead back to. Nothing is asked; look with --dry-run first.
+    the ledger and the data in use lead back to. Old output of schedules goes, too, and checked-out commits
+    to which none is pinned any more. Nothing is asked; look with --dry-run first.
     """
     project = open_project()
 
+    from workbench.execution.schedule import left_over
     from workbench.tracking import retention
 
-    chosen = retention.plan(project)
+    chosen, scheduled = retention.plan(project), left_over.left_over(project)
     if not dry_run:
+        left_over.remove(project, scheduled)
         retention.apply(project, chosen)
         if chosen.reports:
             from workbench.site import index
@@ -36,24 +40,25 @@ def prune(dry_run: bool, as_json: bool) -> None:
     if as_json:
         from workbench.cli.output import print_json
 
-        print_json(_as_json(chosen, dry_run))
+        print_json(_as_json(chosen, scheduled, dry_run))
     else:
-        _show(project, chosen, dry_run)
+        _show(project, chosen, scheduled, dry_run)
 
 
-def _as_json(chosen: Plan, dry_run: bool) -> dict[str, Any]:
+def _as_json(chosen: Plan, scheduled: LeftOver, dry_run: bool) -> dict[str, Any]:
     return {
         "removed": not dry_run,
         "days": chosen.days,
         "reports": [str(folder) for folder in chosen.reports],
         "runs": list(chosen.runs),
         "drafts": [str(folder) for folder in chosen.drafts],
-        "bytes": chosen.bytes,
+        "scheduled": [str(path) for path in (*scheduled.files, *scheduled.trees)],
+        "bytes": chosen.bytes + scheduled.bytes,
         "kept": chosen.kept,
     }
 
 
-def _show(project: Project, chosen: Plan, dry_run: bool) -> None:
+def _show(project: Project, chosen: Plan, scheduled: LeftOver, dry_run: bool) -> None:
     phases = Counter(folder.parent.name for folder in chosen.reports)
     for phase, count in sorted(phases.items()):
         click.echo(f"  {phase:<12} {_count(count, 'report')}")
@@ -61,12 +66,15 @@ def _show(project: Project, chosen: Plan, dry_run: bool) -> None:
         click.echo(f"  {'drafts':<12} {_count(len(chosen.drafts), 'folder')}")
     if chosen.runs:
         click.echo(f"  {'MLflow':<12} {_count(len(chosen.runs), 'run')}")
+    if not scheduled.empty:
+        counts = (_count(len(scheduled.files), "file"), _count(len(scheduled.trees), "checked-out commit"))
+        click.echo(f"  {'schedules':<12} {' and '.join(each for each in counts if each[0] != '0')}")
     for run_id, reason in chosen.kept.items():
         click.secho(f"  stays        {run_id[:8]}: {reason}", dim=True)
     verb = "would be removed" if dry_run else "removed"
     click.echo(
-        f"{verb}: {chosen.bytes / 1e6:,.1f} MB in reports and drafts"
-        if not chosen.empty
+        f"{verb}: {(chosen.bytes + scheduled.bytes) / 1e6:,.1f} MB in files"
+        if not (chosen.empty and scheduled.empty)
         else "nothing to remove"
     )
     if chosen.days is None:

@@ -24,11 +24,12 @@ from workbench.execution.schedule.records import ScheduledTime, Status
 from workbench.project import Project
 from workbench.tracking.runs import SCHEDULED
 
-__all__ = ["Outcome", "arguments", "begin", "forget", "goes_on", "outcome", "warm_up"]
+__all__ = ["Outcome", "arguments", "begin", "files", "forget", "goes_on", "is_open", "outcome", "warm_up"]
 
 # Long enough for a run that is told to end to write its report.
 _GRACE_SECONDS = 10.0
 _KILLED = "its process was killed"
+_FOLDER = "schedules"
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,13 @@ def warm_up(folder: Path) -> None:
 
 def goes_on(project: Project, time: ScheduledTime) -> bool:
     """Whether its process, or something that this started, is still there on this machine."""
+    return is_open(_files(project, time)[1])
+
+
+def is_open(path: Path) -> bool:
+    """Whether a run that goes on says into this file, or prints into the one beside it."""
     try:
-        with open(_files(project, time)[1], "rb") as said:
+        with open(path.with_suffix(".log"), "rb") as said:
             fcntl.flock(said, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -143,6 +149,11 @@ def outcome(project: Project, time: ScheduledTime, exit_status: int | None) -> O
     return Outcome(status, why=last or (_KILLED if status == "killed" else f"exit status {exit_status}"))
 
 
+def files(project: Project) -> list[Path]:
+    """What runs printed and said that go on, or did not finish."""
+    return sorted((project.state / _FOLDER).glob("*-*-*.*"))
+
+
 def forget(project: Project, time: ScheduledTime) -> None:
     """Remove what it printed and said, when all of it is on record."""
     for path in _files(project, time):
@@ -160,7 +171,7 @@ def _ordinary(request: Request) -> Request:
 
 def _files(project: Project, time: ScheduledTime) -> tuple[Path, Path]:
     """Where it prints, and where it says what goes wrong."""
-    folder = project.state / "schedules"
+    folder = project.state / _FOLDER
     folder.mkdir(exist_ok=True)
     name = f"{time.schedule}-{time.scheduled_at:%Y%m%dT%H%M%SZ}-{time.attempt}"
     return folder / f"{name}.json", folder / f"{name}.log"

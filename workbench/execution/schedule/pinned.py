@@ -10,10 +10,10 @@ from filelock import FileLock
 from workbench.errors import RunError
 from workbench.project import CONFIG_NAME, Project
 
-__all__ = ["folder_of"]
+__all__ = ["folder_of", "let_go", "trees"]
 
 _SECONDS = 120
-_STATE = ".workbench"
+_STATE, _TREES = ".workbench", "pinned"
 
 
 def folder_of(project: Project, commit: str) -> Path:
@@ -24,7 +24,7 @@ def folder_of(project: Project, commit: str) -> Path:
     RunError
         git has no such commit, there was no project at it, or git cannot.
     """
-    place = project.state / "pinned" / commit
+    place = project.state / _TREES / commit
     place.parent.mkdir(exist_ok=True)
     within = _git(project, "rev-parse", "--show-prefix")
     folder = place / within if within else place
@@ -35,6 +35,27 @@ def folder_of(project: Project, commit: str) -> Path:
                 raise RunError(f"there was no {CONFIG_NAME} at commit {commit}; pin to one that has it")
             _share_state(project, folder)
     return folder
+
+
+def trees(project: Project) -> list[Path]:
+    """The work trees that were made, each called by its commit."""
+    return sorted(path for path in (project.state / _TREES).glob("*") if path.is_dir())
+
+
+def let_go(project: Project, commit: str) -> None:
+    """Remove the work tree of a commit; it is made again when somebody asks for it.
+
+    Raises
+    ------
+    RunError
+        git cannot.
+    """
+    place = project.state / _TREES / commit
+    with FileLock(f"{place}.lock", timeout=_SECONDS):
+        within = _git(project, "rev-parse", "--show-prefix")
+        (place / within / _STATE).unlink(missing_ok=True)  # leads to the project's own stores
+        _git(project, "worktree", "remove", "--force", str(place))
+    Path(f"{place}.lock").unlink(missing_ok=True)
 
 
 def _check_out(project: Project, commit: str, place: Path) -> None:
