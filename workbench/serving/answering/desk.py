@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 # ones leave the processor idle while the disk works.
 _UNDER_WAY = 2
 _CALLS_TOGETHER = 32
+# For how much of the time that the last batch took the next one waits for company.
+_PATIENCE = 0.25
 
 
 class Desk:
@@ -117,12 +119,16 @@ class Desk:
     def _work_off(self) -> None:
         # The trees' OpenMP threads would fight over the cores with those of other threads and processes.
         with threadpool_limits(limits=1):
-            ended = False
+            ended, expected, patience = False, 0, 0.0
             while not ended:
-                calls, ended = all_waiting(self._for_thread)
+                calls, ended = all_waiting(self._for_thread, expected, patience)
+                begun = time.perf_counter()
                 if predicted := self._predict(calls):
                     self._room.acquire()
                     self._committer.put(predicted, self._loop, self._room.release)
+                # Who gets an answer now may well ask anew, and together takes as long as alone.
+                expected = len(calls) + self._for_thread.qsize()
+                patience = _PATIENCE * (time.perf_counter() - begun)
 
     def _predict(self, calls: Sequence[Call]) -> Sequence[Predicted]:
         calls = [call for call in calls if not call.is_settled]

@@ -88,6 +88,10 @@ class Writer(Protocol):
     def place(self) -> str:
         """Where it writes to, for people."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it writes to this machine's own disk, and waits for nobody else."""
+
     def append(self, batches: Sequence[Batch]) -> None:
         """Write batches; all of them are durable on return.
 

@@ -109,6 +109,10 @@ class Keeper:
         return self._writer.place if self._writer else self._target
 
     @property
+    def is_local(self) -> bool:
+        return self._writer is not None and self._writer.is_local and not self._error
+
+    @property
     def state(self) -> LogState:
         """How the log is now."""
         words: dict[WhenLogFails, Literal["refused", "spooled", "unlogged"]] = {

@@ -68,6 +68,10 @@ class PostgresWriter:
         url, name = split_address(self._address)
         return f"{shown(url)}#{name}"
 
+    @property
+    def is_local(self) -> bool:
+        return False
+
     def append(self, batches: Sequence[Batch]) -> None:
         """Write batches in one transaction; all of them are durable on return. Without any, it connects.
 

@@ -228,6 +228,10 @@ class SqliteWriter:
     def place(self) -> str:
         return str(self._file.path if self._file else self.folder)
 
+    @property
+    def is_local(self) -> bool:
+        return True
+
     def append(self, batches: Sequence[Batch]) -> None:
         """Write batches; all of them are durable on return. Without any, the file is tried.
 
