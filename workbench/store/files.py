@@ -1,11 +1,12 @@
-"""Files that outlive a power cut."""
+"""Files that outlive a power cut, and files that stand at two places."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
-__all__ = ["sync"]
+__all__ = ["link", "sync"]
 
 
 def sync(path: Path) -> None:
@@ -21,3 +22,17 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def link(source: str, target: str) -> None:
+    """Have a file that nobody changes at another place, too: linked where it can be, else copied.
+
+    Raises
+    ------
+    OSError
+        It is not there, or cannot be written.
+    """
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.data.tables import DatasetVersion
 from workbench.project import Project
-from workbench.store.files import sync
+from workbench.store.files import link, sync
 from workbench.tracking.context import Input, Judged, Trial
 from workbench.tracking.models import TrainedModel
 
@@ -178,16 +178,9 @@ def adopt(root: Path, report: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{_stamp(folder, manifest.started_at)}-{manifest.run_id[:8]}"
     draft = folder / f".{final.name}-{uuid.uuid4().hex[:8]}"
-    shutil.copytree(report, draft, copy_function=_link)
+    shutil.copytree(report, draft, copy_function=link)
     draft.rename(final)
     return final
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # on another file system
-        shutil.copy2(source, target)
 
 
 def _stamp(folder: Path, started: datetime) -> str:
