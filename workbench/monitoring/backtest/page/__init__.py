@@ -1,0 +1,13 @@
+"""A policy backtest as a page: the answer first, then the charts, then every figure for who wants it.
+
+:func:`publish` writes it with everything beside it; :func:`backtest_page` gives it in parts, and
+:func:`answer` the answer alone.
+"""
+
+from __future__ import annotations
+
+from workbench.monitoring.backtest.page.answer import answer
+from workbench.monitoring.backtest.page.composing import backtest_page, render
+from workbench.monitoring.backtest.page.publishing import publish
+
+__all__ = ["answer", "backtest_page", "publish", "render"]

@@ -1,0 +1,172 @@
+"""The page put together: the answer on top, charts, what cannot be known, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.monitoring.backtest import figures
+from workbench.monitoring.backtest.choosing import ROUNDS, Choice
+from workbench.monitoring.backtest.page.answer import answer, heading
+from workbench.monitoring.backtest.page.tables import detail_sections, ranking
+from workbench.registry.card.document import Bullets, Cell, Facts, Image, Link, Page, Section, Text
+
+if TYPE_CHECKING:
+    from workbench.monitoring.backtest.outcome import Backtest
+    from workbench.monitoring.figures import Chart
+
+__all__ = ["backtest_page", "render"]
+
+_DPI, _NARROW_DPI = 170, 150
+# With more candidates than this the best one's luck is worth a word.
+_FEW = 5
+
+
+def render(backtest: Backtest, choice: Choice, *, beside: Sequence[tuple[str, str]] = ()) -> str:
+    """The page as HTML.
+
+    Parameters
+    ----------
+    beside : sequence of (str, str)
+        Files beside the page: what they are called, and their relative addresses.
+    """
+    from workbench.registry.card.html import as_html
+
+    return as_html(backtest_page(backtest, choice, beside=beside))
+
+
+def backtest_page(backtest: Backtest, choice: Choice, *, beside: Sequence[tuple[str, str]] = ()) -> Page:
+    """The same in parts."""
+    byline: list[Cell] = [
+        f"{len(backtest.policies)} {'policies' if len(backtest.policies) > 1 else 'policy'}",
+        choice.whole.name,
+        *(Link(text, href) for text, href in beside),
+    ]
+    return Page(
+        title=f"{backtest.project} · policy backtest",
+        eyebrow=f"{backtest.project} / policy backtest {backtest.name}".rstrip(),
+        heading=heading(choice),
+        byline=tuple(byline),
+        lead=answer(choice),
+        trouble=tuple(_trouble(choice)),
+        sections=(
+            *((_worth(backtest, choice),) if backtest.unit else (_quality(backtest, choice),)),
+            Section("Policies", tuple(ranking(backtest, choice))),
+            *_pictures(backtest, choice),
+            Section("What it cannot know", (Bullets(tuple(_unknown(backtest, choice))),)),
+            *detail_sections(backtest, choice),
+            Section("How it was made", (Facts(tuple(_made(backtest, choice))),)),
+        ),
+        footer=(
+            f"Intervals of 95 %: days were drawn anew {ROUNDS:,} times, the same ones for all policies. "
+            "The same history, policies and seed give the same decisions."
+        ),
+    )
+
+
+def _trouble(choice: Choice) -> Iterator[str]:
+    if choice.verdict == "did not hold":
+        yield (
+            f"“{choice.policy}” did not hold where it was checked: over {choice.unseen.name} "
+            f"“{choice.unseen.best.policy}” was surely better."
+        )
+
+
+def _worth(backtest: Backtest, choice: Choice) -> Section:
+    ranked = sorted(choice.whole.standings, key=lambda item: item.behind.value)
+    told = ", ".join(f"{item.policy} {item.gain.value:+,.0f}" for item in ranked[:_FEW])
+    alt = f"{backtest.unit} beyond {choice.plain}, day by day; at the end: {told}"
+    return Section("What it was worth", (_image(figures.worth_over_time, backtest, choice, alt),))
+
+
+def _quality(backtest: Backtest, choice: Choice) -> Section:
+    alt = (
+        f"{backtest.metric} by window with 95 % intervals, policy by policy, and when versions were promoted"
+    )
+    return Section("Quality over time", (_image(figures.quality_over_time, backtest, choice, alt),))
+
+
+def _pictures(backtest: Backtest, choice: Choice) -> Iterator[Section]:
+    if len(backtest.policies) > 1:
+        yield Section("How sure that is", tuple(_how_sure(backtest, choice)))
+    if backtest.unit:
+        yield _quality(backtest, choice)
+    alt = "When each policy retrained, promoted, refused and rolled back, and which of its alerts mattered"
+    yield Section("What each policy did", (_image(figures.events_over_time, backtest, choice, alt),))
+    if len({item.retrainings for item in choice.whole.standings}) > 2:
+        alt = "What each policy came to against how often it retrained"
+        yield Section("Worth against retrainings", (_image(figures.frontier, backtest, choice, alt),))
+
+
+def _how_sure(backtest: Backtest, choice: Choice) -> Iterator[Image | Text]:
+    alt = (
+        f"How much better each policy was than {choice.plain}, with 95 % intervals, in both parts of the days"
+    )
+    yield _image(figures.gains, backtest, choice, alt)
+    if len(backtest.policies) > _FEW:
+        yield Text(
+            f"The best of {len(backtest.policies)} policies looks better than it is on the days that it was "
+            f"chosen on, since luck helped to choose it. The days that it was checked on know nothing of it."
+        )
+
+
+def _unknown(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, str]]:
+    yield (
+        "What answers change",
+        "what people did because of an answer is not in the history: the truth is taken to be the same "
+        "whatever was answered",
+    )
+    yield (
+        "Another year",
+        f"{_days(choice)} of history; the intervals say how far its days could have fallen otherwise, not "
+        f"how different a season to come may be",
+    )
+    shared = set.intersection(*({*item.unknown} for item in backtest.policies))
+    for text in sorted(shared):
+        yield ("Labels", text)
+    for item in backtest.policies:
+        for text in item.unknown:
+            if text not in shared:
+                yield (item.policy, text)
+
+
+def _days(choice: Choice) -> str:
+    days = (choice.whole.until - choice.whole.since).days
+    return (
+        f"{days} days, {choice.whole.days} of them with labels,"
+        if days != choice.whole.days
+        else f"{days} days"
+    )
+
+
+def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
+    yield ("history", f"{choice.whole.name}, a {backtest.step} at a time")
+    yield ("chosen on", choice.seen.name)
+    if choice.unseen.since < choice.unseen.until:
+        yield ("checked on", choice.unseen.name)
+    if backtest.unit:
+        yield (
+            "worth",
+            f"{backtest.unit}, as [gates.utility] declares it, of answers whose truth became known",
+        )
+        yield ("a retraining costs", f"{choice.retraining_costs:,g} {backtest.unit}")
+    else:
+        yield (
+            "compared by",
+            f"{backtest.metric}, the mean of the days by their labels; no utility is declared",
+        )
+    yield (
+        "chosen is",
+        "of the policies that the days cannot tell from the best, the one that retrains least",
+    )
+    for note in dict.fromkeys(
+        item.first_version_note for item in backtest.policies if item.first_version_note
+    ):
+        yield ("first champion", note)
+    for note in backtest.notes:
+        yield ("note", note)
+
+
+def _image(draw: Callable[..., Chart], backtest: Backtest, choice: Choice, alt: str) -> Image:
+    narrow = draw(backtest, choice, narrow=True).png(_NARROW_DPI)
+    return Image(draw(backtest, choice).png(_DPI), alt, narrow)
