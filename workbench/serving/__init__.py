@@ -7,6 +7,7 @@
 :class:`Server`               what both return: ``predict``, ``truth``, ``health``, ``log``, ``stop``
 :func:`smoke_test`            the recorded cases of a version, sent as a client would
 :func:`request_latencies`     how long single-row requests take
+:func:`score_file`            a file scored without a server; what ``workbench predict`` does
 :func:`replay`                history sent through a server in time order, labels arriving late
 :class:`PredictionLog`        every answer with its inputs, features, score, version and code
 :func:`inputs`                the raw inputs of a frame that was read from the log
@@ -31,6 +32,7 @@ try:
     from workbench.serving.health import Health
     from workbench.serving.log.read import PredictionLog
     from workbench.serving.replay import Progress, ReplayResult, replay
+    from workbench.serving.scoring import Scored, score_file
     from workbench.serving.server import attach, serve_forever, start
     from workbench.serving.smoke import request_latencies, smoke_test
     from workbench.serving.truth.recording import labelled
@@ -44,6 +46,7 @@ __all__ = [
     "PredictionLog",
     "Progress",
     "ReplayResult",
+    "Scored",
     "Server",
     "attach",
     "features",
@@ -51,6 +54,7 @@ __all__ = [
     "labelled",
     "replay",
     "request_latencies",
+    "score_file",
     "serve_forever",
     "smoke_test",
     "start",

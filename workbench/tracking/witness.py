@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from workbench.locate import CONFIG_NAME, LOCK_NAMES
+from workbench.store.clock import SETTING
 from workbench.tracking import context as contexts
 from workbench.tracking import threads
 
@@ -57,6 +58,8 @@ class _Witness:
         self._ignored = _ignored(context)
         # The sections of the one are accounted for one by one, the others by what is installed.
         self._settings = {os.path.join(self._root, name) for name in (CONFIG_NAME, *LOCK_NAMES)}
+        if clock := os.environ.get(SETTING):  # the time of day is nothing that a phase reads
+            self._settings.add(os.path.realpath(clock))
         self._stores = _store_hosts(context)
         self._known: set[str] = set()
         self._written: set[str] = set()
