@@ -14,7 +14,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -234,10 +234,14 @@ def take_part(context: RunContext) -> None:
     _joined = context
 
 
-def note_input(kind: InputKind, name: str, identity: str, hint: str = "") -> None:
-    """Record what the notebook's run depends on; nothing happens in a process that is no kernel of a run."""
+def note_input(kind: InputKind, name: str, identity: str | Callable[[], str], hint: str = "") -> None:
+    """Record what the notebook's run depends on; nothing happens in a process that is no kernel of a run.
+
+    An identity that takes time to tell is asked for only then.
+    """
     if _joined is not None:
-        given = Input(kind=kind, name=name, identity=identity, hint=hint)
+        told = identity if isinstance(identity, str) else identity()
+        given = Input(kind=kind, name=name, identity=told, hint=hint)
         append(_joined, "input", given.model_dump())
 
 

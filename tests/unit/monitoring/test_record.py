@@ -32,7 +32,7 @@ class Kept:
 
     def add(self, *findings: WindowFinding, log: str = LOG, model: str = "m") -> int:
         with self._database.write() as connection:
-            return record.add(connection, log, model, findings)
+            return record.add(connection, log, model, findings).recorded
 
     def newest(self, log: str = LOG, model: str = "m") -> dict[Window, WindowFinding]:
         with self._database.read() as connection:

@@ -134,12 +134,12 @@ def test_what_comes_later_than_now_is_not_seen(year: Live) -> None:
 
 @dataclass(frozen=True)
 class Noting(PredictionLog):
-    """A log that notes of which months what was asked and answered is read."""
+    """A log that notes of which months answers are read: more than who gave them, and their ids."""
 
     months: list[int] = field(default_factory=list)
 
     def batches(self, start: Any = None, end: Any = None, **more: Any) -> Iterator[Any]:
-        if start is not None:
+        if start is not None and "score" in more["columns"]:
             self.months.append(start.month)
         return super().batches(start, end, **more)
 
@@ -159,6 +159,113 @@ def test_what_is_known_is_not_looked_at_again(year: Live) -> None:
     assert [alert.id for alert in second.alerts] == [alert.id for alert in first.alerts]
     assert verdicts(second.findings).equals(verdicts(first.findings))
     assert len(year.items("twice")) == len(first.raised)
+
+
+@pytest.mark.practice("L7", "M8")
+def test_a_late_label_is_found_wherever_it_lies_and_only_its_window_is_measured(make: Make) -> None:
+    live = make("late")
+    months = [live.answers(month(number), count=300) for number in (7, 8, 9, 10)]
+    live.tell([name for ids in months for name in ids[:290]])
+    now = month(11) + 3 * DAY
+    assert live.watch(now, last=1).recorded == 4
+    live.tell(months[1][290:], now)
+    log, clock = Noting(live.log.folder), SimulatedClock(now + DAY)
+    late = monitoring.watch(live.project, log, live.name, clock=clock, last=1)
+    assert late.recorded == 1
+    assert log.months == [8]
+    found = live.watch(now + DAY)
+    assert [performance(finding).labelled for finding in found.findings] == [290, 300, 290, 290]
+
+
+@pytest.mark.practice("L7")
+def test_what_is_said_before_it_can_be_known_counts_when_it_is(make: Make) -> None:
+    live = make("foretold")
+    august = live.answers(month(8), count=300)
+    live.tell(august[:280])
+    live.tell(august[280:290], month(9) + 5 * DAY)
+    live.think(august[:20], 4.0, "desk", month(9) + 5 * DAY)
+    assert live.watch(month(9) + 3 * DAY).recorded == 1
+    assert live.watch(month(9) + 4 * DAY, present=False).recorded == 0
+    then = live.watch(month(9) + 6 * DAY, present=False)
+    assert (then.recorded, performance(then.findings[0]).labelled) == (1, 290)
+    assert champion(then.findings[0]).opinions is not None
+    assert live.watch(month(9) + 7 * DAY, present=False).recorded == 0
+
+
+@pytest.mark.practice("L7")
+def test_the_window_under_way_can_be_left_until_it_is_over(make: Make) -> None:
+    live = make("under way")
+    august = live.answers(month(8), count=300)
+    september = live.answers(month(9), count=300)
+    live.tell([*august, *september])
+    assert live.watch(month(8) + 9 * DAY, present=False).findings == ()
+    first = live.watch(month(9), present=False)
+    assert [finding.name for finding in first.findings] == ["2026-08"]
+    live.answers(month(9) + DAY, month(9) + 2 * DAY, 30)
+    log = Noting(live.log.folder)
+    for day in (4, 9):  # all labels are of what is under way, but for those of August's last days
+        clock = SimulatedClock(month(9) + day * DAY)
+        again = monitoring.watch(live.project, log, live.name, clock=clock, present=False)
+        assert verdicts(again.findings).equals(verdicts(live.watch(clock.now()).findings[:1]))
+    live.tell(august[:3], month(9) + 10 * DAY, dict.fromkeys(august[:3], 0.0))
+    corrected = live.watch(month(9) + 11 * DAY, present=False)
+    assert corrected.recorded == 1
+    over = live.watch(month(10), present=False)
+    assert [finding.name for finding in over.findings] == ["2026-08", "2026-09"]
+    assert all(finding.over for finding in over.findings)
+
+
+@pytest.mark.practice("L7")
+def test_what_was_recorded_is_judged_by_the_lines_of_today(make: Make) -> None:
+    live = make("lines")
+    live.tell(live.answers(month(8), older=OLDER))
+    (found,) = live.watch(month(9) + 3 * DAY).findings
+    share = champion(found).drift.share
+    assert named(live.watch(month(9) + 3 * DAY).open) == [("data-drift", "2026-08")]
+    path = live.project.root / "workbench.toml"
+    text = path.read_text()
+    try:
+        path.write_text(
+            text.replace("drift_share = 0.3", "drift_share = 0.9").replace(
+                "minimum_labels = 200", "minimum_labels = 900"
+            )
+        )
+        milder = Live(open_project(live.project.root), live.name).watch(month(9) + 4 * DAY)
+    finally:
+        path.write_text(text)
+    assert champion(milder.findings[0]).drift.share == share
+    assert [(alert.rule, alert.cleared) for alert in milder.cleared] == [("data-drift", "corrected")]
+    assert performance(milder.findings[0]).why == "600 labels, 900 are asked"
+    assert live.watch(month(9) + 5 * DAY).recorded == 1
+
+
+@pytest.mark.practice("P7")
+def test_a_training_path_that_was_away_is_tried_again(make: Make) -> None:
+    live = make("untrained")
+    live.answers(month(8))
+    path = live.project.root / "workbench.toml"
+    text = path.read_text()
+    feature = next(line for line in text.splitlines() if line.startswith("features ="))
+    try:
+        path.write_text(text.replace(feature, 'features = "nowhere:build"'))
+        away = Live(open_project(live.project.root), live.name).watch(month(9))
+    finally:
+        path.write_text(text)
+    skew = champion(away.findings[0]).skew
+    assert skew is not None
+    assert skew.verdict == "inconclusive"
+    again = champion(live.watch(month(9)).findings[0]).skew
+    assert again is not None
+    assert again.verdict == "equal"
+
+
+@pytest.mark.practice("L7")
+def test_of_what_both_were_asked_only_the_champion_raises_drift(make: Make) -> None:
+    live = make("both")
+    live.answers(month(8), older=OLDER, shadow=1, version=3)
+    live.answers(month(9), older=OLDER, shadow=2)
+    raised = live.watch(month(10)).raised
+    assert [(alert.rule, alert.version) for alert in raised] == [("data-drift", 1)]
 
 
 def test_failures_shadows_groups_and_opinions_stand_beside_the_champion(year: Live) -> None:
@@ -214,14 +321,14 @@ def test_a_look_records_nothing_and_tells_nobody(year: Live) -> None:
         year.look(CHRISTMAS, window="7x")
 
 
-def test_only_the_last_windows_are_looked_at_and_the_others_stay(year: Live) -> None:
+def test_the_last_windows_are_handed_out_and_all_are_looked_at(year: Live) -> None:
     kept = {"record_as": "last"}
     newest = year.watch(CHRISTMAS, last=1, **kept)
     assert [finding.name for finding in newest.findings] == ["2026-11"]
-    assert newest.notes[0] == "3 windows before 2026-11 were not looked at"
-    whole = year.watch(CHRISTMAS, **kept)
-    assert (len(whole.findings), whole.recorded) == (4, 3)
-    assert year.watch(CHRISTMAS, last=1, **kept).recorded == 0
+    assert newest.notes[-1] == "3 windows before 2026-11 are not shown"
+    assert newest.recorded == 4
+    assert "performance-dropped" in dict(named(newest.raised))
+    assert year.watch(CHRISTMAS, **kept).recorded == 0
 
 
 def test_who_waits_is_told_which_window_is_next(year: Live) -> None:
@@ -363,7 +470,8 @@ def test_a_clock_that_was_wrong_is_said_and_makes_few_windows(make: Make) -> Non
     assert [finding.name for finding in watched.findings] == ["2026-06", "2026-07", "2026-08"]
     assert [len(finding.versions) for finding in watched.findings] == [0, 0, 1]
     assert "a clock is wrong: something was asked at 2031-01-01 19:12 UTC" in watched.notes[0]
-    assert watched.notes[1] == "677 windows before 2026-06 were not looked at"
+    assert watched.notes[1] == "280 windows before 1993-05 were not looked at"
+    assert watched.notes[-1] == "397 windows before 2026-06 are not shown"
     assert "a clock is wrong" not in str(live.watch(month(9), last=1, replayed=True).notes)
     seconds = live.look(month(9), window="1s", last=3)
     first, newest = datetime(1970, 1, 1, tzinfo=UTC), seconds.findings[-1].window.start

@@ -106,13 +106,16 @@ class WindowFinding:
     evaluated_at : datetime
         As of when this was known.
     told : int
-        How often anybody had said by then what is true of an answer in the log, or what they think of it.
+        Grows with whatever is said of any answers in the log: how much had been said by then.
+    judged_by : str
+        What by, as a hash: thresholds, and what is asked of a version.
     """
 
     window: Window
     versions: tuple[VersionFinding, ...]
     evaluated_at: datetime
     told: int = 0
+    judged_by: str = ""
 
     @property
     def name(self) -> str:
@@ -124,9 +127,10 @@ class WindowFinding:
         return self.evaluated_at >= self.window.end
 
     @property
-    def saw(self) -> tuple[int, int, bool]:
-        """How much there was to be seen, which only ever grows: answers, what was said of them, the end."""
-        return sum(item.rows + item.failed for item in self.versions), self.told, self.over
+    def saw(self) -> tuple[int, int, bool, datetime]:
+        """How much there was to be seen, which only ever grows: answers, what was said, the end, time."""
+        rows = sum(item.rows + item.failed for item in self.versions)
+        return rows, self.told, self.over, self.evaluated_at
 
     @property
     def champion(self) -> VersionFinding | None:
@@ -139,6 +143,7 @@ class WindowFinding:
             "window": to_document(self.window),
             "evaluated_at": self.evaluated_at.isoformat(),
             "told": self.told,
+            "judged_by": self.judged_by,
             "versions": [item.to_dict() for item in self.versions],
         }
 
@@ -149,4 +154,5 @@ class WindowFinding:
             tuple(map(VersionFinding.from_dict, raw["versions"])),
             datetime.fromisoformat(raw["evaluated_at"]),
             raw["told"],
+            raw.get("judged_by", ""),  # which findings of older versions lack
         )

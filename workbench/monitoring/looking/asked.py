@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from workbench.serving.log.answerers import Answerer
 
-__all__ = ["look_at_asked"]
+__all__ = ["look_at_asked", "look_at_skew"]
 
 _SCORE = "score"
 _WEEK = 7
@@ -50,8 +50,7 @@ def look_at_asked(
     for one in answerers:
         served, count = subject.served(one.version), counts[one.role, one.version]
         summary = count.counting.summary()
-        drift = judge_drift(served.reference, summary)
-        drift = replace(drift, line=subject.config.drift_share)
+        drift = replace(judge_drift(served.reference, summary), line=subject.config.drift_share)
         profile = profile_of(window.name, summary, drift, version=one.version)
         yield VersionFinding(
             one.role,
@@ -63,9 +62,23 @@ def look_at_asked(
             health=count.health.health(window.end if one.last == newest else None),
             profile=profile,
             trend=_trend(subject, profile, earlier) if one.role == CHAMPION else None,
-            skew=_skew(subject, window, one) if one.role == CHAMPION else None,
+            skew=look_at_skew(subject, window, one) if one.role == CHAMPION else None,
             notes=served.notes,
         )
+
+
+def look_at_skew(subject: Subject, window: Window, one: Answerer) -> SkewResult:
+    """What the server computed for a sample of a version's answers, against the training path."""
+    logged = sample_logged(
+        subject.log,
+        window.start,
+        window.end,
+        role=one.role,
+        version=one.version,
+        rows=subject.config.sample,
+        of=one.rows,
+    )
+    return measure_skew(subject.project, logged, subject.training)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +119,3 @@ def _trend(subject: Subject, profile: Profile, earlier: Sequence[WindowFinding])
     reference = profile_of("reference", subject.served(profile.version).reference)
     season = _WEEK if subject.config.window == "day" else None
     return judge_trend(history, profile, reference=reference, season=season)
-
-
-def _skew(subject: Subject, window: Window, one: Answerer) -> SkewResult:
-    logged = sample_logged(
-        subject.log,
-        window.start,
-        window.end,
-        role=one.role,
-        version=one.version,
-        rows=subject.config.sample,
-        of=one.rows,
-    )
-    return measure_skew(subject.project, logged, subject.training)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.findings.windows import Window
-from workbench.monitoring.looking.asked import look_at_asked
+from workbench.monitoring.looking.asked import look_at_asked, look_at_skew
+from workbench.monitoring.looking.news import News
 from workbench.monitoring.looking.subject import Subject
-from workbench.monitoring.looking.told import look_at_told, untold, usual_of
-from workbench.monitoring.performance import Performance, UsualLabels
+from workbench.monitoring.looking.told import look_at_told, untold
+from workbench.monitoring.looking.waiting import waits
 
 if TYPE_CHECKING:
     from workbench.serving.log.answerers import Answerer
@@ -23,9 +24,11 @@ __all__ = ["measure_window"]
 def measure_window(
     subject: Subject,
     window: Window,
+    answerers: Sequence[Answerer],
     *,
     now: datetime,
-    told: int,
+    news: News,
+    told: bool,
     earlier: Sequence[WindowFinding] = (),
     before: WindowFinding | None = None,
 ) -> WindowFinding:
@@ -33,8 +36,12 @@ def measure_window(
 
     Parameters
     ----------
-    told : int
-        How often, by now, anybody said what is true of an answer in the log, or what they think of it.
+    answerers : sequence of Answerer
+        Who was asked in it before now, the champion with most answers first.
+    news : News
+        How much was said of any answers in the log.
+    told : bool
+        Whether anything that is new is about this window's.
     earlier : sequence of WindowFinding
         The windows before it, oldest first, as they are known now: for trends, and for how long labels take.
     before : WindowFinding, optional
@@ -42,19 +49,27 @@ def measure_window(
     """
     # What is asked later than now, as in a replay, has not been asked yet.
     past = replace(window, end=min(window.end, now))
-    answerers = subject.answerers(past.start, past.end)
     # That nobody asked until the end can only be told when it is there.
     ended = before is not None and not before.over and window.end <= now
     known = _by_answerer(before.versions if before and not ended else ())
     fresh = [one for one in answerers if not _looked_at(subject, one, known)]
     found = known | _by_answerer(look_at_asked(subject, past, fresh, now, earlier))
-    versions = [found[one.role, one.version] for one in answerers]
-    if fresh or before is None or told != before.told or not _settled(before, earlier):
-        if told:
-            versions = list(look_at_told(subject, past, versions, now, earlier))
-        else:
+    versions = list(
+        _up_to_date(subject, past, [found[one.role, one.version] for one in answerers], answerers)
+    )
+    judged_by = subject.judged_by
+    if (
+        fresh
+        or told
+        or before is None
+        or before.judged_by != judged_by
+        or any(waits(item, before.evaluated_at, now, earlier) for item in before.versions)
+    ):
+        if news.silent:
             versions = list(untold(subject, versions))
-    return WindowFinding(window, tuple(versions), now, told)
+        elif versions:
+            versions = list(look_at_told(subject, past, versions, now, earlier))
+    return WindowFinding(window, tuple(versions), now, news.told, judged_by)
 
 
 def _by_answerer(versions: Iterable[VersionFinding]) -> dict[tuple[str, int], VersionFinding]:
@@ -69,14 +84,13 @@ def _looked_at(subject: Subject, one: Answerer, known: Mapping[tuple[str, int], 
     return not item.notes or item.notes == subject.served(one.version).notes
 
 
-def _settled(before: WindowFinding, earlier: Sequence[WindowFinding]) -> bool:
-    """Whether time alone changes nothing; labels that are not in can become overdue."""
-    usual = usual_of(earlier)
-    return not any(_waits(item.performance, usual) for item in before.versions)
-
-
-def _waits(found: Performance | None, usual: UsualLabels | None) -> bool:
-    if found is None or found.labels is None:
-        return found is None
-    overdue_some_day = usual is not None and found.rows > 0 and found.labels.state == "early"
-    return overdue_some_day or (found.labelled > 0 and not found.labels.judged)
+def _up_to_date(
+    subject: Subject, window: Window, versions: Sequence[VersionFinding], answerers: Sequence[Answerer]
+) -> Iterator[VersionFinding]:
+    """Versions as they are judged now: the line may have moved, and the training path may be back."""
+    for found, one in zip(versions, answerers, strict=True):
+        drift = replace(found.drift, line=subject.config.drift_share)
+        skew = found.skew
+        if skew is not None and skew.untried and subject.trains:
+            skew = look_at_skew(subject, window, one)
+        yield replace(found, drift=drift, skew=skew)

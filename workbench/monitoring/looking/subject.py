@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
-from sqlalchemy import func, select
+import numpy as np
+import pyarrow as pa
 
 from workbench import registry
 from workbench.config import MonitoringConfig
@@ -19,10 +21,10 @@ from workbench.monitoring.skew import TrainingPath
 from workbench.project import Project
 from workbench.registry import Validation
 from workbench.registry.aliases import CHAMPION
+from workbench.registry.gates.validation import plain
 from workbench.serving import PredictionLog
-from workbench.serving.log.answerers import Answerer
-from workbench.store.database import open_database
-from workbench.store.tables import feedback, ground_truth
+from workbench.serving.log.answerers import Answerer, Tally
+from workbench.store.hashing import hash_value
 
 __all__ = ["Served", "Subject"]
 
@@ -93,9 +95,38 @@ class Subject:
             self._training.append(TrainingPath(self.project))
         return self._training[0]
 
-    def answerers(self, start: datetime | None = None, end: datetime | None = None) -> list[Answerer]:
-        """Who was asked in ``[start, end)``; champions first, of these the one that answered most."""
-        found = self.log.answerers(start, end)
+    @cached_property
+    def trains(self) -> bool:
+        """Whether the training path is there."""
+        try:
+            self.training()
+        except WorkbenchError:
+            return False
+        return True
+
+    def answerers(self) -> list[Answerer]:
+        """Who was ever asked."""
+        return self._chosen(self.log.answerers())
+
+    def answerers_in(self, windows: Sequence[Window], until: datetime) -> list[list[Answerer]]:
+        """Who was asked in each of these windows, which follow each other, before ``until``.
+
+        Champions come first, of these the one that answered most. The log is gone through once.
+        """
+        if not windows:
+            return []
+        tallies = [Tally() for _ in windows]
+        edges = np.array([window.start.replace(tzinfo=None) for window in windows], "datetime64[us]").astype(
+            np.int64
+        )
+        start, end = windows[0].start, min(windows[-1].end, until)
+        for table in self.log.batches(start, end, columns=Tally.COLUMNS, failed=None):
+            within = np.searchsorted(edges, table["asked_at"].cast("int64").to_numpy(), side="right") - 1
+            for number in np.unique(within).tolist():
+                tallies[number].add(table.filter(pa.array(within == number)))
+        return [self._chosen(tally.answerers()) for tally in tallies]
+
+    def _chosen(self, found: Sequence[Answerer]) -> list[Answerer]:
         chosen = [one for one in found if self.version is None or one.version == self.version]
         return sorted(chosen, key=lambda one: (one.role != CHAMPION, one.role, -one.rows, one.version))
 
@@ -112,19 +143,14 @@ class Subject:
         """Whether it is one of these, and not one of another length."""
         return self.windows(window.start, window.start) == (window,)
 
-    def told(self, now: datetime) -> int:
-        """How often, by now, anybody said what is true of an answer, or what they think of it."""
-        truth, opinions = ground_truth.c, feedback.c
-        queries = (
-            select(func.count()).where(truth.log == self.name, truth.known_at <= now),
-            select(func.count()).where(opinions.log == self.name, opinions.given_at < now),
-        )
-        database = open_database(self.project)
-        try:
-            with database.read() as connection:
-                return sum(connection.scalar(query) or 0 for query in queries)
-        finally:
-            database.close()
+    @cached_property
+    def judged_by(self) -> str:
+        """What findings are judged by, as a hash: when it is another one, they are judged again."""
+        config, standard = self.config, asdict(Standard.of(self.project))
+        utility = self.project.config.gates.utility
+        standard["utility"] = utility.model_dump(mode="json") if utility is not None else None
+        lines = (config.drift_share, config.performance_drop, config.minimum_labels)
+        return hash_value([plain(standard), lines])
 
 
 def _tried(look_up: Callable[[], _T], notes: list[str]) -> _T | None:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking.subject import Subject
+from workbench.monitoring.looking.waiting import usual_of
 from workbench.monitoring.opinions import Opinions, measure_opinions
 from workbench.monitoring.performance import (
-    UsualLabels,
     judge,
     measure_delta,
     measure_performance,
-    usual_labels,
 )
 from workbench.registry.aliases import CHAMPION
 from workbench.registry.cases import FEATURE, INPUT
@@ -26,7 +25,7 @@ from workbench.serving.truth import feedback
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["look_at_told", "untold", "usual_of"]
+__all__ = ["look_at_told", "untold"]
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ("prediction_id", "asked_at", "score", "role", "model_version", "user_group")
@@ -49,7 +48,7 @@ def look_at_told(
     answers = _answers(subject, window, versions, now)
     said = feedback.read(subject.project, subject.name, window.start, now)
     champions = [found.champion for found in earlier if found.champion]
-    known: dict[str, Any] = {"config": subject.config, "now": now, "usual": usual_of(earlier)}
+    known: dict[str, Any] = {"config": subject.config, "now": now, "usual": usual_of(earlier, now)}
     reigning = next((found for found in versions if found.role == CHAMPION), None)
     for found in versions:
         standard, rows = subject.served(found.version).standard, _of(answers, found)
@@ -62,12 +61,6 @@ def look_at_told(
             delta = measure_delta(_of(answers, reigning), rows, versions=both, standard=standard, **known)
         opinions = _opinions(said, rows, champions if found.role == CHAMPION else [])
         yield replace(found, performance=performance, delta=delta, opinions=opinions)
-
-
-def usual_of(earlier: Sequence[WindowFinding]) -> UsualLabels | None:
-    """What the earlier windows, oldest first, tell of how long labels take."""
-    known = (found.champion.performance for found in earlier if found.champion)
-    return usual_labels([performance.labels for performance in known if performance and performance.labels])
 
 
 def untold(subject: Subject, versions: Iterable[VersionFinding]) -> Iterator[VersionFinding]:

@@ -6,46 +6,35 @@ from the log, what was said of its answers, and the clock; and what is recorded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import Connection
 
 from workbench.config import MonitoringConfig
 from workbench.config.alerts import AlertConfig
 from workbench.errors import UsageError
-from workbench.monitoring.alerts import (
-    Alert,
-    Evaluation,
-    Failure,
-    WindowSignals,
-    deliver,
-    evaluate,
-    hold,
-    read,
-)
+from workbench.monitoring.alerts import Alert, Failure, deliver, evaluate, hold, read
 from workbench.monitoring.findings import record
 from workbench.monitoring.findings.finding import WindowFinding
-from workbench.monitoring.findings.signal import Signal
 from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking import looks
+from workbench.monitoring.looking.known import Known
 from workbench.monitoring.looking.measuring import measure_window
+from workbench.monitoring.looking.news import News, read_news
+from workbench.monitoring.looking.ruling import in_use, not_judged, rules_of, signals_of
+from workbench.monitoring.looking.spans import MOST_WINDOWS, spans
 from workbench.monitoring.looking.subject import Subject
 from workbench.project import Project
 from workbench.serving import PredictionLog
 from workbench.serving.truth.absent import count_absent
 from workbench.store.clock import Clock
-from workbench.store.database import open_database
-from workbench.store.ledger import held
+from workbench.store.database import Database, open_database
 
-__all__ = ["Watched", "look", "watch"]
+__all__ = ["OnWindow", "Watched", "look", "watch"]
 
-_NOBODY = Signal("health.rows", 0.0, "bad", "nobody was asked anything")
 OnWindow = Callable[[int, int, Window], None]
-
-# A clock that was wrong once must not make thousands of empty windows.
-_MOST_WINDOWS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +46,9 @@ class Watched:
     log : str
         The log's name.
     findings : tuple of WindowFinding
-        Of each window that was looked at, the oldest first.
+        Of each window, the oldest first.
     recorded : int
-        How many of them are new, or not what they were; None when nothing is recorded.
+        How many findings are new, or not what they were; None when nothing is recorded.
     raised, cleared : tuple of Alert
         What is new of the alerts.
     alerts : tuple of Alert
@@ -84,6 +73,15 @@ class Watched:
         """The alerts that are not over."""
         return tuple(alert for alert in self.alerts if alert.open)
 
+    def newest(self, windows: int) -> Watched:
+        """The same with the findings of so many windows only."""
+        left_out = len(self.findings) - windows
+        if left_out <= 0:
+            return self
+        shown = self.findings[left_out:]
+        note = f"{left_out:,} windows before {shown[0].name} are not shown"
+        return replace(self, findings=shown, notes=(*self.notes, note))
+
 
 def watch(
     project: Project,
@@ -93,12 +91,14 @@ def watch(
     clock: Clock,
     record_as: str = "",
     replayed: bool = False,
-    last: int = _MOST_WINDOWS,
+    present: bool = True,
+    last: int = MOST_WINDOWS,
     on_window: OnWindow | None = None,
 ) -> Watched:
     """Look at the windows of a log up to now, record what is new, and tell whom ``workbench.toml`` names.
 
-    Rules for alerts see windows that are over; a present one is judged by what there is so far, and recorded.
+    A window is measured when it is over, and again when something new is known of its answers. Rules for
+    alerts see windows that are over; a present one is judged by what there is so far, and recorded.
 
     Parameters
     ----------
@@ -110,52 +110,35 @@ def watch(
         The name under which findings are recorded and alerts are raised, if not the log's own.
     replayed : bool
         The log is of a replay: alerts reach the backlog, and nobody's mailbox.
+    present : bool
+        Without it the window that is under way is left until it is over. Then it takes milliseconds, however
+        long the log is, to find that no other has ended and nothing was said of those that have. (Rows that
+        come into one of these afterwards are found when the next ends.)
     last : int
-        How many windows, the newest, at most.
+        How many windows, the newest, are handed out at most.
     on_window : callable, optional
         Told how many windows are done, of how many, and which is next.
     """
     subject = Subject(project, log, name, project.config.monitoring)
-    kept, model, now = record_as or name, project.model.name, clock.now()
-    rules = subject.config.alerts
+    kept, now, rules = record_as or name, clock.now(), rules_of(project.config.monitoring, replayed=replayed)
     database = open_database(project)
     try:
-        windows, notes = _windows(subject, now, last, replayed=replayed, silence=not replayed)
         with database.read() as connection:
-            known = record.newest(connection, kept, model)
-        findings = _look(subject, windows, now, known, on_window)
-        said = max((each.told for each in known.values()), default=0)
-        if any(each.told > said for each in findings):  # it reads the ids of all predictions
-            notes += _never_made(subject)
-        with database.write() as connection:
-            hold(connection, kept)
-            recorded = record.add(connection, kept, model, findings)
-            known = record.newest(connection, kept, model)
-            evaluation = evaluate(
-                connection,
-                [_to_backlog(rule) for rule in rules] if replayed else rules,
-                list(_signals(subject, known, now)),
-                project=project.name,
-                log=kept,
-                now=now,
-                serving=_in_use(connection, model, findings),
-            )
-            alerts = read(connection, kept, model=model)
+            known = Known.read(connection, subject, kept, now, rules)
+        if not present and known.stands(subject, now):
+            watched = _as_recorded(database, subject, kept, known, now)
+        else:
+            chosen = spans(subject, now, replayed=replayed, silence=not replayed)
+            windows = [window for window in chosen.windows if present or window.end <= now]
+            told, absent = known.told_of(subject, windows, now)
+            findings = _look(subject, windows, now, known.news, told, known.findings, on_window)
+            watched = _record(database, subject, kept, known, findings, rules, now)
+            notes = (*chosen.notes, *_never_made(subject, known.news, absent), *watched.notes)
+            watched = replace(watched, notes=notes)
         delivery = deliver(database, project.name, subject.config, clock)
     finally:
         database.close()
-    if findings:
-        notes += _not_judged(evaluation, any(finding.over for finding in findings))
-    return Watched(
-        kept,
-        tuple(findings),
-        recorded,
-        raised=(*evaluation.raised, *evaluation.reopened),
-        cleared=evaluation.cleared,
-        alerts=tuple(alerts),
-        undelivered=delivery.failed,
-        notes=tuple(notes),
-    )
+    return replace(watched, undelivered=delivery.failed).newest(last)
 
 
 def look(
@@ -166,7 +149,7 @@ def look(
     clock: Clock,
     window: str = "",
     version: int | None = None,
-    last: int = _MOST_WINDOWS,
+    last: int = MOST_WINDOWS,
     on_window: OnWindow | None = None,
 ) -> Watched:
     """Look at windows of another length, or at one version only; nothing is recorded, nobody is told.
@@ -184,15 +167,16 @@ def look(
     config = _with_window(project.config.monitoring, window)
     subject = Subject(project, log, name, config, version)
     now = clock.now()
-    windows, notes = _windows(subject, now, last)
-    findings = _look(subject, windows, now, {}, on_window)
+    chosen = spans(subject, now, last)
     database = open_database(project)
     try:
         with database.read() as connection:
+            news = read_news(connection, name, None, now)
             alerts = read(connection, name, model=project.model.name)
     finally:
         database.close()
-    return Watched(name, tuple(findings), alerts=tuple(alerts), notes=tuple(notes))
+    findings = _look(subject, chosen.windows, now, news, set(chosen.windows), {}, on_window)
+    return Watched(name, tuple(findings), alerts=tuple(alerts), notes=chosen.notes)
 
 
 def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:
@@ -206,98 +190,93 @@ def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:
         ) from None
 
 
-def _windows(
-    subject: Subject, now: datetime, last: int, *, replayed: bool = False, silence: bool = False
-) -> tuple[tuple[Window, ...], list[str]]:
-    """The windows to look at, and what lies in none of them; with one in which nobody asked any more."""
-    answerers = subject.answerers()
-    if not answerers:
-        one = subject.version
-        return (), [
-            "nobody has been asked yet" if one is None else f"v{one} has answered nothing in this log"
-        ]
-    notes: list[str] = []
-    first, newest = min(one.first for one in answerers), max(one.last for one in answerers)
-    if newest > now and not replayed:
-        notes.append(
-            f"a clock is wrong: something was asked at {newest:%Y-%m-%d %H:%M} UTC, which is yet to come"
-        )
-    skipped, length = 0, subject.config.length
-    until = min(newest, now)
-    if silence and subject.after(until).end <= now:
-        until = subject.after(until).start
-    if length is not None:  # since a clock was wrong, there may be millions
-        skipped = max(0, (until - first) // length - last)
-        first += skipped * length
-    # A window that begins just now has nothing to show.
-    windows = tuple(window for window in subject.windows(first, until) if window.start < now)
-    skipped += max(0, len(windows) - last)
-    if skipped:
-        notes.append(f"{skipped:,} windows before {windows[-last:][0].name} were not looked at")
-    return windows[-last:], notes
-
-
 def _look(
     subject: Subject,
     windows: Sequence[Window],
     now: datetime,
+    news: News,
+    told: Collection[Window],
     known: Mapping[Window, WindowFinding],
     on_window: OnWindow | None,
 ) -> list[WindowFinding]:
-    told = subject.told(now)
+    """Each of the windows as it is known now; something new was said of those that are told of."""
     findings = [
         known[window]
         for window in known
         if windows and window.end <= windows[0].start and subject.cuts(window)
     ]
     before = len(findings)
-    for done, window in enumerate(windows):
+    asked = subject.answerers_in(windows, now)
+    for done, (window, answerers) in enumerate(zip(windows, asked, strict=True)):
         if on_window is not None:
             on_window(done, len(windows), window)
         findings.append(
-            measure_window(subject, window, now=now, told=told, earlier=findings, before=known.get(window))
+            measure_window(
+                subject,
+                window,
+                answerers,
+                now=now,
+                news=news,
+                told=window in told,
+                earlier=findings,
+                before=known.get(window),
+            )
         )
     return findings[before:]
 
 
-def _signals(
-    subject: Subject, known: Mapping[Window, WindowFinding], now: datetime
-) -> Iterator[WindowSignals]:
-    """Of every window that is over, as it is recorded; windows of another length than now are left out."""
-    model, reigning = subject.project.model.name, None
-    for window, finding in known.items():
-        reigning = finding.champion.version if finding.champion else reigning
-        if window.end > now or not subject.cuts(window):
-            continue
-        at = (window.name, window.start, window.end)
-        for found in finding.versions:
-            yield WindowSignals(*at, model, found.version, tuple(found.signals()))
-        if not finding.versions and reigning is not None:
-            yield WindowSignals(*at, model, reigning, (_NOBODY,))
+def _as_recorded(database: Database, subject: Subject, kept: str, known: Known, now: datetime) -> Watched:
+    model = subject.project.model.name
+    if known.worth_noting:
+        with database.write() as connection:
+            hold(connection, kept)
+            looks.write(connection, kept, model, known.next_look(subject, now))
+    with database.read() as connection:
+        alerts = read(connection, kept, model=model)
+    return Watched(kept, tuple(known.over(subject, now)), recorded=0, alerts=tuple(alerts))
 
 
-def _to_backlog(rule: AlertConfig) -> AlertConfig:
-    return rule.model_copy(update={"to": tuple(channel for channel in rule.to if channel == "backlog")})
+def _record(
+    database: Database,
+    subject: Subject,
+    kept: str,
+    known: Known,
+    findings: Sequence[WindowFinding],
+    rules: Sequence[AlertConfig],
+    now: datetime,
+) -> Watched:
+    """Record what is new, and raise alerts: both, or neither."""
+    model = subject.project.model.name
+    with database.write() as connection:
+        hold(connection, kept)
+        added = record.add(connection, kept, model, findings)
+        evaluation = evaluate(
+            connection,
+            rules,
+            list(signals_of(subject, record.newest(connection, kept, model), now)),
+            project=subject.project.name,
+            log=kept,
+            now=now,
+            serving=in_use(connection, model, findings),
+        )
+        if findings and not added.passed_over:  # else what this look knew is not recorded
+            looks.write(connection, kept, model, known.next_look(subject, now))
+        alerts = read(connection, kept, model=model)
+    over = any(finding.over for finding in findings)
+    return Watched(
+        kept,
+        tuple(findings),
+        added.recorded,
+        raised=(*evaluation.raised, *evaluation.reopened),
+        cleared=evaluation.cleared,
+        alerts=tuple(alerts),
+        notes=tuple(not_judged(evaluation, over)) if findings else (),
+    )
 
 
-def _not_judged(evaluation: Evaluation, over: bool) -> Iterator[str]:
-    """Rules that could not be applied, which may be what is wrong."""
-    if not over:
-        yield "no window is over yet; rules for alerts look at it when it is"
-        return
-    if evaluation.unseen:
-        yield f"no window says anything of the signals of these rules: {', '.join(evaluation.unseen)}"
-    if evaluation.undecided:
-        yield f"no window can tell yet about these rules: {', '.join(evaluation.undecided)}"
-
-
-def _never_made(subject: Subject) -> Iterator[str]:
-    if absent := count_absent(subject.project, subject.log, subject.name):
+def _never_made(subject: Subject, news: News, absent: int) -> Iterator[str]:
+    if news.everything and not news.silent:
+        absent = count_absent(subject.project, subject.log, subject.name)
+    if absent:
         are = "label is" if absent == 1 else "labels are"
         yield f"{absent:,} {are} about predictions that this log never made"
-
-
-def _in_use(connection: Connection, model: str, findings: Sequence[WindowFinding]) -> set[int]:
-    """The versions that an alias names, or that answered last."""
-    answered = next((finding.versions for finding in reversed(findings) if finding.versions), ())
-    return {*held(connection, model).values(), *(found.version for found in answered)}

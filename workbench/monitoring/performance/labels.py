@@ -19,8 +19,8 @@ The delays of a young window are those of its quick labels only, which is why it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -79,6 +79,20 @@ class Labels:
     def coverage(self) -> float:
         """The share of answers whose truth is known."""
         return self.labelled / self.rows if self.rows else float("nan")
+
+    @classmethod
+    def none(cls, rows: int, age_hours: float) -> Labels:
+        """Of answers of which nobody has said anything."""
+        nan = float("nan")
+        return cls(rows, 0, nan, nan, nan, age_hours, 0, "early", "the truth of none is known")
+
+    def aged(self, by: timedelta) -> Labels:
+        """The same so much later, when no more has come."""
+        return replace(self, age_hours=self.age_hours + by / timedelta(hours=1))
+
+    def state_for(self, usual: UsualLabels | None) -> LabelsState:
+        """Their state by what is usual now, which may not be what was usual when they were measured."""
+        return _state(self.rows, self.labelled, self.age_hours, usual)[0]
 
     @property
     def judged(self) -> bool:

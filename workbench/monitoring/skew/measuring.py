@@ -49,7 +49,7 @@ def measure_skew(
         path = training() if training else TrainingPath(project)
         trained = path(logged)
     except WorkbenchError as error:
-        return _nothing(logged, f"the training path is not there: {error.message}")
+        return replace(_nothing(logged, f"the training path is not there: {error.message}"), untried=True)
     except Exception as error:  # a project's modules may raise anything
         return _nothing(logged, f"the training path raises {type(error).__name__}: {error}"[:200])
     unbuilt = len(logged) - len(trained.features)

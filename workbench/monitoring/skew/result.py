@@ -71,12 +71,15 @@ class SkewResult:
         Those of them that the training path raised on.
     note : str
         What there is to know about all features.
+    untried : bool
+        The training path was not there; it may be another time.
     """
 
     judgements: tuple[FeatureSkew, ...]
     rows: int
     unbuilt: int = 0
     note: str = ""
+    untried: bool = False
 
     @property
     def features(self) -> pd.DataFrame:

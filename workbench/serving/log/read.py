@@ -168,7 +168,7 @@ class PredictionLog:
         for name in columns or ():
             if name not in LEADING and not name.startswith(_OWN):
                 raise ServingError(f"a prediction log has no column {name!r}; it has {', '.join(LEADING)}")
-        note_input("log", str(self.folder), "" if self.database else log_identity(self.folder))
+        note_input("log", str(self.folder), lambda: "" if self.database else log_identity(self.folder))
         return window
 
     def _tables(self, window: Window, needed: set[str] | None) -> Iterator[pa.Table]:

@@ -1,0 +1,113 @@
+"""What is recorded of a log, what is new since, and whether what is recorded still stands."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from workbench.config.alerts import AlertConfig
+from workbench.monitoring.findings import record
+from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking import looks
+from workbench.monitoring.looking.looks import Look
+from workbench.monitoring.looking.news import News, read_news
+from workbench.monitoring.looking.subject import Subject
+from workbench.monitoring.looking.waiting import waits
+from workbench.serving.truth.business import BusinessKey
+from workbench.store.hashing import hash_value
+from workbench.store.ledger import held
+
+__all__ = ["Known"]
+
+# To note how far one has looked takes longer than to read again so much of what was said.
+_MANY = 3_000
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the monitor knows before it looks.
+
+    Attributes
+    ----------
+    findings : mapping
+        What is recorded of each window, the oldest first.
+    look : Look or None
+        How far one has looked; None when nobody has.
+    news : News
+        What was said since.
+    judged_by : str
+        What it would be judged by now: see :class:`~workbench.monitoring.looking.looks.Look`.
+    """
+
+    findings: Mapping[Window, WindowFinding]
+    look: Look | None
+    news: News
+    judged_by: str
+
+    @classmethod
+    def read(
+        cls, connection: Connection, subject: Subject, kept: str, now: datetime, rules: Sequence[AlertConfig]
+    ) -> Known:
+        """As it is recorded under the name ``kept``."""
+        model, config = subject.project.model.name, subject.config
+        look = looks.read(connection, kept, model)
+        by = (
+            subject.judged_by,
+            (config.window, config.timezone),
+            [rule.model_dump() for rule in rules],
+            held(connection, model),
+        )
+        return cls(
+            record.newest(connection, kept, model),
+            look,
+            read_news(connection, subject.name, look, now),
+            hash_value(by),
+        )
+
+    def over(self, subject: Subject, now: datetime) -> list[WindowFinding]:
+        """The windows that have ended, but for those of another length than now."""
+        return [
+            finding for window, finding in self.findings.items() if window.end <= now and subject.cuts(window)
+        ]
+
+    def stands(self, subject: Subject, now: datetime) -> bool:
+        """Whether nothing can have changed of the windows that were over when one looked last."""
+        look, news = self.look, self.news
+        if look is None or news.everything or news.keys or look.judged_by != self.judged_by:
+            return False
+        if not look.as_of <= now < look.over_at:
+            return False
+        over = self.over(subject, now)
+        for number, finding in enumerate(over):
+            if any(waits(item, finding.evaluated_at, now, over[:number]) for item in finding.versions):
+                return False
+        under_way = subject.windows(now, now)[-1]
+        # What is not of the window that is under way is of one that ended, or of nothing.
+        return not news.asked(subject.log, BusinessKey(), under_way.start, now)[1]
+
+    def told_of(self, subject: Subject, windows: Sequence[Window], now: datetime) -> tuple[set[Window], int]:
+        """The windows of whose answers something new was said, and how many answers are not there."""
+        if not windows:
+            return set(), 0
+        if self.news.everything:
+            return set(windows), 0
+        key = BusinessKey.open(subject.project) if self.news.keys else BusinessKey()
+        asked, absent = self.news.asked(subject.log, key, windows[0].start, now)
+        starts = [window.start for window in windows]
+        return {windows[bisect_right(starts, moment) - 1] for moment in asked}, absent
+
+    def next_look(self, subject: Subject, now: datetime) -> Look:
+        """How far one has looked once all of it is in the findings."""
+        over_at = subject.windows(now, now)[-1].end
+        return Look(now, over_at, self.judged_by, self.news.truth, self.news.feedback, self.news.pending)
+
+    @property
+    def worth_noting(self) -> bool:
+        """Whether so much was said that nobody should have to read it again, although nothing has changed."""
+        pending = self.look.pending if self.look else None
+        return len(self.news.ids) > _MANY or pending != self.news.pending
