@@ -45,6 +45,7 @@ _COMMANDS = {
     "feedback": ("truth", "Show what users think of the answers."),
     "monitor": ("monitor", "Look for drift, falling performance, skew and failures; raise alerts."),
     "retrain": ("retrain", "Let the policy decide whether to retrain, and go on with what is under way."),
+    "backtest": ("backtest", "Try retraining policies on last year: what would they have done?"),
     "trial": ("trial", "Measure what a new source of information would add."),
     "schedule": ("schedule", "Run phases, notebooks and commands when workbench.toml says so."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),

@@ -13,14 +13,27 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from workbench.errors import UsageError
 from workbench.monitoring.backtest.outcome import Backtest, Day, PolicyOutcome
+from workbench.project import Project
 from workbench.registry.gates.bootstrap import Days, Interval, interval
 from workbench.tracking.metrics import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     from workbench.registry.gates.bootstrap import Floats
 
-__all__ = ["NEVER", "ROUNDS", "Choice", "Standing", "Stretch", "Verdict", "choose", "trained"]
+__all__ = [
+    "NEVER",
+    "ROUNDS",
+    "Choice",
+    "Standing",
+    "Stretch",
+    "Verdict",
+    "check_until",
+    "choose",
+    "recommend",
+    "trained",
+]
 
 NEVER = "never"
 ROUNDS = 2000
@@ -178,6 +191,37 @@ def choose(
         seen=seen,
         unseen=draw.stretch(middle, backtest.until),
     )
+
+
+def recommend(project: Project, backtest: Backtest, *, until: date | None = None) -> Choice:
+    """Choose as ``[backtest]`` of the project says: until when, and what a retraining costs.
+
+    Parameters
+    ----------
+    until : date, optional
+        Instead of ``choose_until``, which counts where it lies within the backtest.
+
+    Raises
+    ------
+    UsageError
+        ``until`` is given and does not lie within.
+    """
+    config = project.config.backtest
+    if until is not None:
+        check_until(until, backtest.began, backtest.until)
+    declared = config.choose_until
+    if until is None and declared is not None and backtest.began < declared < backtest.until:
+        until = declared
+    return choose(backtest, until=until, retraining_costs=config.retraining_costs or 0.0)
+
+
+def check_until(chosen: date, began: date, until: date) -> None:
+    """Refuse a day up to which nothing could be chosen, or from which on nothing could be checked."""
+    if not began < chosen < until:
+        raise UsageError(
+            f"choose until {chosen}: it is not between {began} and {until}, so that days before it could "
+            f"be chosen on and the others check the choice"
+        )
 
 
 def trained(outcome: PolicyOutcome) -> list[date]:
