@@ -36,6 +36,9 @@ __all__ = [
 LIVE_LOG = "predictions/live"
 WORST_FIRST: tuple[Severity, ...] = ("critical", "warning", "info")
 _CHAMPION = "champion"
+# As `workbench.registry.plateau` counts challengers.
+_PLATEAU = 3
+_LOOK_AT = "workbench models card says what the features contribute, workbench trial what others would add"
 _BAKED = {
     "rolled_back": "was rolled back",
     "failed": "failed and is champion still: there was no way back",
@@ -139,6 +142,8 @@ class Standing:
         How many are open, by severity, the worst first.
     backlog : int
         Open items of the project.
+    refused : int
+        So many retrainings in a row, the newest among them, have brought no new champion.
     """
 
     log: str
@@ -147,6 +152,7 @@ class Standing:
     backlog: int
     baking: Baking | None
     retraining: Retraining | None
+    refused: int
     schedules: tuple[Scheduled, ...]
 
     def lines(self) -> list[tuple[str, str]]:
@@ -162,6 +168,8 @@ class Standing:
         for about, what in (("baking", self.baking), ("retraining", self.retraining)):
             if what is not None:
                 said.append((about, what))
+        if self.refused >= _PLATEAU:
+            said.append(("plateau", f"{self.refused} retrainings in a row were refused; {_LOOK_AT}"))
         if self.schedules:
             said.append(("schedules", "; ".join(map(str, self.schedules))))
         return [(about, str(what)) for about, what in said]
@@ -181,6 +189,7 @@ def standing(project: Project, now: datetime) -> Standing:
                 backlog=_backlog(connection, project.name),
                 baking=_baking(connection, model),
                 retraining=_retraining(connection, model),
+                refused=_refused(connection, model),
                 schedules=_schedules(connection, project, now),
             )
     finally:
@@ -214,8 +223,16 @@ def _window(connection: Connection, log: str, model: str) -> LastWindow | None:
     if newest is None:
         return None
     document = json.loads(newest)
-    champion = next((each for each in document["versions"] if each["role"] == _CHAMPION), None)
-    return _last_window(document["window"], champion) if champion else None
+    reigned = [each for each in document["versions"] if each["role"] == _CHAMPION]
+    present = _champion(connection, model)
+    reigned.sort(key=lambda each: each["version"] != present)  # one of an hour ago may have answered more
+    return _last_window(document["window"], reigned[0]) if reigned else None
+
+
+def _champion(connection: Connection, model: str) -> int | None:
+    moves = tables.ledger.c
+    query = select(moves.to_version).where(moves.model == model, moves.alias == _CHAMPION)
+    return connection.scalar(query.order_by(moves.position.desc()).limit(1))
 
 
 def _last_window(window: Mapping[str, Any], champion: Mapping[str, Any]) -> LastWindow:
@@ -258,6 +275,14 @@ def _retraining(connection: Connection, model: str) -> Retraining | None:
     query = select(found.status, found.trigger, found.version, found.started_at)
     row = connection.execute(query.where(found.model == model, found.status != "decided")).first()
     return Retraining(*row) if row else None
+
+
+def _refused(connection: Connection, model: str) -> int:
+    found = tables.retrainings.c
+    decided = select(found.id).where(found.model == model, found.status == "decided")
+    last = connection.scalar(decided.where(found.decision != "refused").order_by(found.id.desc()).limit(1))
+    since = decided.where(found.id > (last or 0)).subquery()
+    return connection.scalar(select(func.count()).select_from(since)) or 0
 
 
 def _schedules(connection: Connection, project: Project, now: datetime) -> tuple[Scheduled, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import func, insert, select
 
 from tests.unit.monitoring import watched
 from tests.unit.site import handed
@@ -18,6 +20,7 @@ from workbench.project import Project
 from workbench.serving.settings import LIVE_LOG
 from workbench.site import standing as module
 from workbench.site.standing import standing
+from workbench.store import tables
 from workbench.store.database import open_database
 
 
@@ -105,3 +108,51 @@ def test_a_person_who_asks_does_not_wait_for_libraries() -> None:
     program = f"import sys, {modules}; print(*(name for name in sys.argv[1:] if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def _decide(project: Project, decision: str) -> None:
+    row = {
+        "model": project.model.name,
+        **{"trigger": "schedule", "reason": "it is time", "status": "decided", "decision": decision},
+        **{"started_at": handed.NOW, "updated_at": handed.NOW, "decided_at": handed.NOW, "evidence": {}},
+    }
+    database = open_database(project)
+    with database.write() as connection:
+        made = connection.scalar(select(func.count()).select_from(tables.retrainings)) or 0
+        connection.execute(insert(tables.retrainings), {**row, "key": f"{made + 1}"})
+    database.close()
+
+
+def _crown(project: Project, version: int) -> None:
+    about = {"model": project.model.name, "alias": "champion", "to_version": version}
+    told = {"at": handed.NOW, "actor": "ada", "reason": "better", "evidence": {}}
+    database = open_database(project)
+    with database.write() as connection:
+        moves = connection.scalar(select(func.count()).select_from(tables.ledger)) or 0
+        connection.execute(insert(tables.ledger), {**about, **told, "position": moves + 1})
+    database.close()
+
+
+def test_several_refusals_in_a_row_are_a_plateau(project: Project) -> None:
+    for decisions, expected in (("refused refused", 0), ("promoted", 0), ("refused refused refused", 3)):
+        for decision in decisions.split():
+            _decide(project, decision)
+        told = dict(standing(project, handed.NOW).lines()).get("plateau", "")
+        assert told.startswith(f"{expected} retrainings in a row were refused") is bool(expected)
+
+
+def test_of_several_champions_of_a_window_the_present_one_is_told(project: Project) -> None:
+    handed.watch(project)
+    before = watched.year()[-1]
+    assert before.champion is not None
+    window = dataclasses.replace(
+        before, versions=(before.champion, dataclasses.replace(before.champion, version=9))
+    )
+    database = open_database(project)
+    with database.write() as connection:
+        record.add(connection, LIVE_LOG, project.model.name, [window])
+    for champion in (9, before.champion.version):
+        _crown(project, champion)
+        told = standing(project, handed.NOW).window
+        assert told is not None
+        assert told.version == champion

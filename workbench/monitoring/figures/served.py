@@ -69,7 +69,8 @@ def served_over_time(findings: Sequence[WindowFinding]) -> Chart:
         for (role, version), line in reigning_first:
             style = {"color": colours[version], "linestyle": "-" if role == CHAMPION else "--"}
             values = [figure(item) for _, item in line]
-            ax.plot([place for place, _ in line], values, marker="o", markersize=3.5, linewidth=1.4, **style)
+            places = [place for place, _ in line]
+            ax.plot(places, values, marker="o", markersize=3.5, linewidth=1.4, clip_on=False, **style)
         ax.set_ylim(bottom=0)
     drawn.suptitle("Every served version over time", fontsize=11, x=0.01, ha="left")
     window_axis(panels[-1], [item.name for item in findings])

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from workbench.execution.schedule import records
 from workbench.monitoring.alerts import Alert
+from workbench.monitoring.retraining import Retraining
 from workbench.monitoring.retraining import record as retrainings
 from workbench.project import Project
 from workbench.registry.aliases import LedgerEntry
@@ -34,11 +35,16 @@ class Happened:
 def happened(
     connection: Connection, project: Project, ledger: Sequence[LedgerEntry], alerts: Sequence[Alert]
 ) -> Iterator[Happened]:
-    """All of it, in no order; of retrainings, baking periods and scheduled times the newest."""
-    yield from map(_moved, ledger)
+    """All of it; of retrainings, baking periods and scheduled times the newest.
+
+    Of things that happened in the same moment, causes come before what they led to.
+    """
     for alert in alerts:
         yield from _told(alert)
-    yield from _retrained(connection, project.model.name)
+    items = retrainings.read(connection, project.model.name)[:_NEWEST]
+    yield from (Happened(item.started_at, f"retraining {item.id} began", item.reason) for item in items)
+    yield from map(_moved, ledger)
+    yield from _decided(items)
     yield from _baked(connection, project.model.name)
     yield from _scheduled(connection, project.name)
 
@@ -55,9 +61,8 @@ def _told(alert: Alert) -> Iterator[Happened]:
         yield Happened(alert.cleared_at, f"alert {alert.rule} cleared", said)
 
 
-def _retrained(connection: Connection, model: str) -> Iterator[Happened]:
-    for item in retrainings.read(connection, model)[:_NEWEST]:
-        yield Happened(item.started_at, f"retraining {item.id} began", item.reason)
+def _decided(items: Sequence[Retraining]) -> Iterator[Happened]:
+    for item in items:
         if item.decided_at is not None:
             challenger = f"v{item.version} " if item.version else ""
             yield Happened(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from workbench.errors import WorkbenchError
 from workbench.monitoring import WindowFinding
@@ -119,7 +120,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
             items = tuple(backlog.items(connection, project.name))
             findings = tuple(record.newest(connection, stands.log, model).values())[-_WINDOWS:]
             baking = str(bakings.newest(connection, model) or "")
-            lately = list(happened(connection, project, ledger, alerts))
+            lately = sorted(happened(connection, project, ledger, alerts), key=attrgetter("at"))
     finally:
         database.close()
     return RunbookFacts(
@@ -136,7 +137,7 @@ def look_up(project: Project, *, clock: Clock | None = None) -> RunbookFacts:
         items=items,
         findings=findings,
         baking=baking,
-        lately=tuple(sorted(lately, key=lambda each: each.at, reverse=True)[:_LATELY]),
+        lately=tuple(lately[: -_LATELY - 1 : -1]),
     )
 
 
