@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.registry.compile.calibrated import Calibrated
 from workbench.registry.compile.columns import Columns
 from workbench.registry.compile.inputs import Inputs
+from workbench.registry.compile.masks import FROM_ROWS
 from workbench.registry.compile.model import Model
 from workbench.registry.compile.operations import FILL, FINITE, FINITE_OR_MISSING, SINGLE
 from workbench.registry.compile.symbols import OTHER, Number
@@ -86,7 +87,7 @@ class Compiled:
 
     def warm(self) -> None:
         """Load the machine code, so that the first caller does not wait for it."""
-        for rows in (1, 2):
+        for rows in (1, FROM_ROWS):
             features = self.made_up(rows)
             try:
                 self(features, rows)
@@ -94,7 +95,8 @@ class Compiled:
                 # It knows no such row, but the code of the matrix is loaded; the model's is, below.
                 continue
         for part in self._parts:
-            (part.calibrated or part.model).answers(np.zeros((1, len(part.inputs.columns))))
+            for rows in (1, FROM_ROWS):
+                (part.calibrated or part.model).answers(np.zeros((rows, len(part.inputs.columns))))
 
     def made_up(self, rows: int) -> dict[str, NDArray[Any]]:
         """Rows of zeros, and of the first category that each column knows."""

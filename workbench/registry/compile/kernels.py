@@ -27,19 +27,26 @@ from workbench.registry.compile.operations import (
     SUBTRACT,
 )
 
-__all__ = ["COLUMN", "NODE", "OPERATION", "boosted", "encode", "linear", "voted"]
+__all__ = ["COLUMN", "NODE", "OPERATION", "SPLIT", "boosted", "boosted_together", "encode", "linear", "voted"]
 
 #: A node of a tree in 16 bytes. The right child follows the left one; a leaf has ``left`` -1, and its
 #: ``value`` is what it answers, or the row of a table that does; a categorical split's, the row of its bits.
 NODE = np.dtype(
     [("value", "f8"), ("left", "i4"), ("feature", "u2"), ("categorical", "u1"), ("missing", "u1")]
 )
+#: A split of a tree as a mask: ``mask`` has the bits of the leaves that remain where a row goes right.
+SPLIT = np.dtype([("value", "f8"), ("mask", "u8"), ("feature", "i4"), ("missing", "i4")])
 #: A column of the model's matrix: looked up (``table`` >= 0: where its values begin) or a number.
 COLUMN = np.dtype([("source", "i4"), ("table", "i4"), ("first", "i4"), ("last", "i4")])
 OPERATION = np.dtype([("code", "i8"), ("first", "f8"), ("second", "f8")])
 
 # Rows that pass a tree together: as many as stay in the processor's nearest cache.
 _BLOCK = 64
+# Where the only bit of a number is: with this factor the upper six bits of each of the 64 products differ.
+_DE_BRUIJN, _ONE, _ALL = np.uint64(0x03F79D71B4CB0A89), np.uint64(1), np.uint64(2**64 - 1)
+_PLACES = np.zeros(64, dtype=np.int64)
+for _place in range(64):
+    _PLACES[((1 << _place) * int(_DE_BRUIJN) % 2**64) >> 58] = _place
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Array = NDArray[Any]
@@ -172,6 +179,45 @@ def boosted(matrix: _Array, nodes: _Array, roots: _Array, bits: _Array, start: _
             output, root = tree % outputs, roots[tree]
             for row in range(begin, end):
                 out[output, row] += nodes[_leaf(matrix, row, nodes, root, bits)].value
+
+
+@_compiled
+def boosted_together(
+    matrix: _Array, splits: _Array, leaves: _Array, begins: _Array, start: _Array, out: _Array
+) -> None:
+    """What :func:`boosted` does, by masks (:mod:`.masks`); the sums are taken in the same order.
+
+    Parameters
+    ----------
+    splits : SPLIT (any,)
+    leaves : float64 (any,)
+    begins : int64 (trees + 1, 2)
+    """
+    outputs, rows = out.shape
+    for output in range(outputs):
+        for row in range(rows):
+            out[output, row] = start[output]
+    columns, remain = np.empty((matrix.shape[1], _BLOCK)), np.empty(_BLOCK, dtype=np.uint64)
+    for begin in range(0, rows, _BLOCK):
+        count = min(_BLOCK, rows - begin)
+        for feature in range(matrix.shape[1]):
+            for row in range(count):
+                columns[feature, row] = matrix[begin + row, feature]
+        for tree in range(begins.shape[0] - 1):
+            remain[:] = _ALL
+            for place in range(begins[tree, 0], begins[tree + 1, 0]):
+                value, mask, column = splits[place].value, splits[place].mask, columns[splits[place].feature]
+                # A missing value compares as false: not right, or not left.
+                if splits[place].missing == 1:
+                    for row in range(count):
+                        remain[row] &= mask if column[row] > value else _ALL
+                else:
+                    for row in range(count):
+                        remain[row] &= _ALL if column[row] <= value else mask
+            output, leaf = tree % outputs, begins[tree, 1]
+            for row in range(count):
+                first = remain[row] & (~remain[row] + _ONE)
+                out[output, begin + row] += leaves[leaf + _PLACES[(first * _DE_BRUIJN) >> np.uint64(58)]]
 
 
 @_compiled

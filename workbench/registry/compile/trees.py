@@ -31,6 +31,7 @@ from sklearn.tree import (
 )
 
 from workbench.registry.compile import kernels, links
+from workbench.registry.compile.masks import FROM_ROWS, masks_of
 from workbench.registry.compile.operations import FINITE, FINITE_OR_MISSING, SINGLE, Operation
 from workbench.registry.compile.refusal import NotCompiled
 
@@ -122,13 +123,18 @@ class Boosted:
     ) -> None:
         self.grove, self.link, self.decides, self.share = grove, link, decides, share
         self.start = np.array(start.ravel(), dtype=np.float64)
+        self.masks = masks_of(grove.nodes, grove.roots, grove.leaves)
         self.description = grove.description
 
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sums, (outputs, rows)."""
         grove = self.grove
         out = np.empty((len(self.start), len(matrix)))
-        kernels.boosted(matrix, grove.nodes, grove.roots, grove.bits, self.start, out)
+        if self.masks is not None and len(matrix) >= FROM_ROWS:
+            masks = self.masks
+            kernels.boosted_together(matrix, masks.splits, masks.leaves, masks.begins, self.start, out)
+        else:
+            kernels.boosted(matrix, grove.nodes, grove.roots, grove.bits, self.start, out)
         return out
 
     def decision(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -81,6 +81,11 @@ def compare(estimator: Any, frame: pd.DataFrame, **options: Any) -> Compiled:
     """Compile, and hold it to the plain path: all rows at once, few at once, and one by one."""
     compiled = compile_model(estimator, **options)
     columns = columns_of(frame)
+    together = compiled(columns, len(frame))
+    for row in range(0, len(frame), 8):
+        alone = compiled({name: values[row : row + 1] for name, values in columns.items()}, 1)
+        # Not to the last bit: the order in which softmax adds up depends on how many rows there are.
+        np.testing.assert_allclose(alone[0], together[row], rtol=1e-12, atol=1e-12)
     for begin, end in ((0, len(frame)), (0, 7), (7, 72), *((row, row + 1) for row in range(72, 76))):
         part = {name: values[begin:end] for name, values in columns.items()}
         found, expected = compiled(part, end - begin), asked(estimator, part)

@@ -59,6 +59,9 @@ def test_a_compiled_model_that_was_tampered_with_is_refused() -> None:
         pytest.raises(NotCompiled, match=r"differs on [\d,]+ of 800 rows, by up to \d"),
     ):
         check(compiled, fitted, [frame])
+    leaves = compiled._parts[0].model.masks.leaves
+    with changed(leaves, 0, leaves[0] + 1e-12), pytest.raises(NotCompiled, match="differs on"):
+        check(compiled, fitted, [frame])
     tables = compiled._parts[0].inputs.tables  # of colours first: blue, green, grey, red
     with changed(tables, 3, 0.0), pytest.raises(NotCompiled, match="differs on"):
         check(compiled, fitted, [frame])

@@ -71,6 +71,14 @@ def test_histogram_gradient_boosting(classes: int) -> None:
     assert set(found.columns) == {*NUMBERS, *CATEGORIES}
 
 
+@pytest.mark.parametrize("leaves", [2, 64, 65])
+def test_trees_of_any_size_answer_many_rows_as_they_do_each(leaves: int) -> None:
+    # The leaves of up to 64 are the bits of a mask.
+    model = HistGradientBoostingClassifier(**{**FEW, "max_leaf_nodes": leaves, "min_samples_leaf": 1})
+    found = compare(coded(model).fit(rows(), target(3)), hard())
+    assert f"up to {leaves} leaves" in found.description
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
 def test_histogram_gradient_boosting_of_numbers(loss: str) -> None:
     wanted = np.abs(target(0)) if loss == "poisson" else target(0)
