@@ -12,7 +12,7 @@ FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
     [
         *("workbench.cli.commands", "workbench.cli.run", "workbench.cli.summary"),
-        *("workbench.cli.sweep", "workbench.cli.sweep_points", "workbench.cli.trials_bar"),
+        *("workbench.cli.sweep", "workbench.execution.sweep.points", "workbench.cli.trials_bar"),
         *("workbench.execution.pipeline_run", "workbench.execution.executor.conversation"),
         *("workbench.execution.recover", "workbench.execution.plan", "workbench.execution.sweep.sweeping"),
         *("workbench.serving.log.postgres", "workbench.serving.log.table"),

@@ -13,6 +13,7 @@ from workbench.project import open_project
 if TYPE_CHECKING:
     from workbench.tracking.cell_diff import CellChange
     from workbench.tracking.diff import Change, RunDiff
+    from workbench.tracking.output_diff import OutputChange
     from workbench.tracking.rows import RunInfo
 
 _SECTIONS = ("about", "parameters", "metrics", "datasets", "models", "usage")
@@ -58,6 +59,7 @@ def _as_json(found: RunDiff) -> dict[str, Any]:
         **sections,
         "rows": found.rows,
         "cells": [asdict(cell) for cell in found.cells],
+        "outputs": [asdict(change) for change in found.outputs],
         "missing": list(found.missing),
     }
 
@@ -69,6 +71,7 @@ def _show(found: RunDiff) -> None:
     for name, rows in found.rows.items():
         click.echo(f"\nrows of {name}: {rows}")
     show_cells(found.cells)
+    _show_outputs(found.outputs)
     if found.same:
         click.echo("\nthese two runs do not differ in anything that was compared")
     for sentence in found.missing:
@@ -81,6 +84,17 @@ def show_cells(cells: Sequence[CellChange]) -> None:
         click.secho(f"\n{_place(cell.left, cell.right)}  {cell.cell_type} {cell.kind}", bold=True)
         for line in cell.lines:
             click.secho(f"  {_plain(line)}", fg=_COLOURS.get(line[:1]))
+
+
+def _show_outputs(changes: Sequence[OutputChange]) -> None:
+    if changes:
+        click.secho("\nshowed something else", bold=True)
+    for change in changes:
+        before, after = (
+            ", ".join(f"{_plain(each.kind)} {each.size / 1000:,.0f} kB {each.sha256[:8]}" for each in outputs)
+            for outputs in (change.before, change.after)
+        )
+        click.echo(f"  {_place(change.left, change.right)}  {before or 'nothing'} → {after or 'nothing'}")
 
 
 def _head(run: RunInfo) -> str:

@@ -82,7 +82,7 @@ def sweep(
     """
     target, limits = _target(what, bounds)
 
-    from workbench.cli import sweep_points
+    from workbench.execution.sweep import points as sweep_points
     from workbench.execution.sweep import sweeping
 
     points, fixed = sweep_points.points(target, given, paired=paired, file=file, count=count, seed=seed)
@@ -187,17 +187,7 @@ def _objective(target: Target, maximize: str, minimize: str) -> Objective | None
         raise UsageError("a sweep is ranked by one metric: give --maximize or --minimize")
     if maximize or minimize:
         return Objective(metric=maximize or minimize, maximize=bool(maximize))
-    return _primary(target)
-
-
-def _primary(target: Target) -> Objective | None:
-    from workbench.execution.sweep.trials import Objective
-    from workbench.tracking.metrics import LOWER_IS_BETTER
-
-    declared = target.project.config.objective
-    if declared is None:
-        return None
-    return Objective(metric=declared.primary_metric, maximize=declared.primary_metric not in LOWER_IS_BETTER)
+    return target.objective
 
 
 def _search(
@@ -215,8 +205,8 @@ def _search(
     study: str,
 ) -> Search:
     """What the command line says, else what ``workbench.toml`` declares."""
-    from workbench.cli import sweep_points
     from workbench.config import TuneConfig
+    from workbench.execution.sweep import points as sweep_points
     from workbench.execution.sweep.search import Constraint, Search
     from workbench.execution.sweep.trials import Objective
 
@@ -225,8 +215,8 @@ def _search(
         maximize, minimize = declared.maximize, declared.minimize
     objectives = [Objective(metric=name, maximize=True) for name in maximize]
     objectives += [Objective(metric=name, maximize=False) for name in minimize]
-    if not objectives and (primary := _primary(target)) is not None:
-        objectives = [primary]
+    if not objectives and target.objective is not None:
+        objectives = [target.objective]
     domains, fixed = sweep_points.domains(target, given, declared.space)
     cheaper = sweep_points.during(target, during, declared.during, {*domains, *fixed})
     pruning = pruner or declared.pruner

@@ -1,7 +1,8 @@
-"""ipywidgets panels: live in JupyterLab, and a table in the reports that were made of them."""
+"""ipywidgets panels: live in JupyterLab, and a picture of what was looked at in the reports made of them."""
 
 from __future__ import annotations
 
 from workbench.panels.compare import ComparePanel, compare
+from workbench.panels.launch import LaunchPanel, launch
 
-__all__ = ["ComparePanel", "compare"]
+__all__ = ["ComparePanel", "LaunchPanel", "compare", "launch"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["CellChange", "diff_notebooks", "existing"]
+__all__ = ["CellChange", "diff_notebooks", "existing", "read_cells"]
 
 # Cells that the runner puts in: their content is compared as parameters and as status.
 _PUT_IN = {"papermill-error-cell-tag", "injected-parameters"}
@@ -55,13 +55,23 @@ def diff_notebooks(left: Path | str, right: Path | str) -> tuple[CellChange, ...
     return tuple(_changes(one[start : len(one) - end], other[start : len(other) - end], start))
 
 
+def read_cells(path: Path | str) -> list[dict[str, Any]]:
+    """The cells of a notebook file as they are, but for those that the runner put in.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read.
+    """
+    notebook = json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+    cells = notebook.get("cells", [])
+    return [cell for cell in cells if not _PUT_IN & set(cell.get("metadata", {}).get("tags", []))]
+
+
 def _cells(path: Path | str) -> list[dict[str, Any]]:
     """The cells as nbdime needs them. Outputs are left out: it takes minutes over large ones."""
-    notebook = json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
     found = []
-    for cell in notebook.get("cells", []):
-        if _PUT_IN & set(cell.get("metadata", {}).get("tags", [])):
-            continue
+    for cell in read_cells(path):
         source = cell.get("source", "")
         bare: dict[str, Any] = {
             "cell_type": cell.get("cell_type", "raw"),

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.tracking import cell_diff, index, reports
+from workbench.tracking import cell_diff, index, output_diff, reports
 from workbench.tracking.rows import PIPELINE
 
 if TYPE_CHECKING:
     from workbench.project import Project
     from workbench.tracking.cell_diff import CellChange
+    from workbench.tracking.output_diff import OutputChange
     from workbench.tracking.reports import Manifest
     from workbench.tracking.rows import RunInfo
 
@@ -56,6 +57,10 @@ class RunDiff:
         SHA-256 of the trained models, by name.
     cells : tuple of CellChange
         Of the notebooks that were executed, without parameters and outputs.
+    outputs : tuple of OutputChange
+        Cells that are in both and showed something else; for itself that is no difference.
+    notebooks : pair of str
+        The files of the executed notebooks; empty where there is none any more.
     missing : tuple of str
         What could not be compared, and why: a sentence each.
     """
@@ -69,6 +74,8 @@ class RunDiff:
     models: tuple[Change, ...]
     usage: tuple[Change, ...]
     cells: tuple[CellChange, ...]
+    outputs: tuple[OutputChange, ...]
+    notebooks: tuple[str, str]
     rows: dict[str, str]
     missing: tuple[str, ...]
 
@@ -97,9 +104,11 @@ def diff_runs(project: Project, left: str, right: str, *, data: bool = False) ->
     first, second = _Side.of(project, one), _Side.of(project, other)
     missing = [side.gone for side in (first, second) if side.gone]
     cells: tuple[CellChange, ...] = ()
+    outputs: tuple[OutputChange, ...] = ()
     if not missing:
         try:
             cells = cell_diff.diff_notebooks(first.notebook, second.notebook)
+            outputs = output_diff.diff_outputs(first.notebook, second.notebook, cells)
         except (OSError, ValueError) as error:
             missing.append(f"the notebooks cannot be compared: {error}")
     return RunDiff(
@@ -112,6 +121,8 @@ def diff_runs(project: Project, left: str, right: str, *, data: bool = False) ->
         models=_changes(first.models, second.models),
         usage=_changes(_usage(one), _usage(other)),
         cells=cells,
+        outputs=outputs,
+        notebooks=(first.notebook, second.notebook),
         rows=dict(_rows(project, first, second, missing)) if data else {},
         missing=tuple(missing),
     )

@@ -12,13 +12,13 @@ import pytest
 
 from tests.projects import make_project, write_notebook
 from tests.unit.tracking.published import folder_of, leave_run
-from workbench.cli import sweep_points
 from workbench.data.tables import Tables
 from workbench.errors import SecretError, UsageError
 from workbench.execution import pipeline
 from workbench.execution.progress import Quiet
 from workbench.execution.rerun import outputs, record, repeating
 from workbench.execution.rerun.repeating import Rerun
+from workbench.execution.sweep import points as sweep_points
 from workbench.execution.sweep import sweeping
 from workbench.execution.sweep import target as targets
 from workbench.execution.sweep.trials import Tried

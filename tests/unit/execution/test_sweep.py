@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 
 from tests.projects import make_project, write_notebook
-from workbench.cli import sweep_points
 from workbench.config import PhaseConfig
 from workbench.data.tables import DatasetVersion, Origin, Tables
 from workbench.errors import RunError, UsageError
@@ -27,6 +26,7 @@ from workbench.execution.jobs import Job
 from workbench.execution.progress import PhaseResult, PipelineResult, Quiet
 from workbench.execution.runner import Outcome
 from workbench.execution.sweep import loop, results, sweeping, trials
+from workbench.execution.sweep import points as sweep_points
 from workbench.execution.sweep import target as targets
 from workbench.execution.sweep.running import Bounds, SweepResult
 from workbench.execution.sweep.target import Target

@@ -1,278 +1,290 @@
-"""The compare panel: which runs it takes, what it finds to differ, and how it shows that without a kernel."""
+"""The compare panel: which runs it finds and in what order, what it shows of them, and when it cannot."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.pages import parse, shown
 from tests.projects import make_project
-from workbench.errors import UnknownName
+from tests.unit.panels.conftest import Recorded
+from tests.unit.panels.recorded import HOSTILE, record
+from workbench.errors import UnknownName, UsageError
+from workbench.panels import markup
 from workbench.panels.compare import ComparePanel, compare
-from workbench.panels.comparison import MetricPair, compare_runs, label
-from workbench.project import Project
-from workbench.tracking import runs
-from workbench.tracking.runs import RunInfo
+from workbench.panels.parts import CHARTS, CURVES, PARTS, SLICES
+from workbench.project import open_project
 from workbench.tracking.sanitize import clean_html
 
 
-def _run(number: int, **changes: Any) -> RunInfo:
-    """The ``number``-th run of train; later ones have a higher number."""
-    started = datetime(2024, 5, 17, 8, 30, tzinfo=UTC) + timedelta(hours=number)
-    facts: dict[str, Any] = {
-        "run_id": f"{number:04d}" * 8,
-        "phase": "train",
-        "status": "finished",
-        "started_at": started,
-        "ended_at": started + timedelta(seconds=42),
-        "parent_run_id": "",
-        "draft": False,
-        "who": "maria",
-        "code_version": "c0ffee",
-        "report": "",
-        "params": {"rounds": "60"},
-        "metrics": {"boosting.roc_auc": 0.74, "boosting.log_loss": 0.51},
-        "datasets": {"prepared": 3},
-    }
-    return RunInfo(**{**facts, **changes})
+@pytest.fixture
+def panel(recorded: Recorded) -> ComparePanel:
+    return compare(recorded.project)
 
 
-# -- what differs ----------------------------------------------------------------------------------
+def _ids(panel: ComparePanel) -> list[str]:
+    return panel.table.columns["run_id"].values[panel.shown.rows].tolist()
 
 
-def test_differences_are_found_in_metrics_parameters_data_and_code() -> None:
-    left = _run(1)
-    right = _run(
-        2,
-        params={"rounds": "90", "seed": "1"},
-        metrics={"boosting.roc_auc": 0.75, "boosting.log_loss": 0.51, "rows": 10.0},
-        datasets={"prepared": 4},
-        code_version="c0ffee+changed",
-    )
-    found = compare_runs(left, right)
-    assert found.differing == ("rows", "boosting.roc_auc", "rounds", "seed", "prepared", "code")
-    assert compare_runs(left, left).differing == ()
+def _names(panel: ComparePanel) -> list[str]:
+    return [column.name for column in panel.shown.columns]
+
+
+# -- which runs ------------------------------------------------------------------------------------
+
+
+def test_all_runs_are_found_but_pipeline_runs_drafts_and_deleted_ones(
+    panel: ComparePanel, recorded: Recorded
+) -> None:
+    newest_first = [recorded.bare, recorded.odd, recorded.second, recorded.first, recorded.gather]
+    assert _ids(panel) == newest_first
+    assert recorded.draft in _ids(compare(recorded.project, drafts=True))
 
 
 @pytest.mark.parametrize(
-    ("name", "left", "right", "better"),
+    ("where", "found"),
     [
-        ("boosting.roc_auc", 0.70, 0.72, True),
-        ("roc_auc", 0.72, 0.70, False),
-        ("boosting.log_loss", 0.5, 0.4, True),
-        ("brier", 0.1, 0.2, False),
-        ("flagged_share", 0.1, 0.2, None),
-        ("rows", 1.0, 2.0, None),
-        ("roc_auc", 0.7, 0.7, None),
-        ("roc_auc", None, 0.7, None),
-        ("roc_auc", math.nan, 0.7, None),
+        ("phase = gather", ["gather"]),
+        ("rate > 0.05", ["odd", "first"]),
+        ("rate >= 0.02 and rate<=0.1", ["second", "first"]),
+        ("rate = 0.10", ["first"]),
+        ("params.kind = B", ["second"]),
+        ('kind != "a" and roc_auc > 0', ["second"]),
+        ("kind ~ onerror", ["odd"]),
+        ("kind !~ onerror and phase = train", ["bare", "second", "first"]),
+        ("roc_auc >= 0.7", ["second", "first"]),
+        ("roc_auc = nan", ["odd"]),
+        ("loss > 1e300", ["odd"]),  # MLflow keeps an infinity as the largest number that there is
+        ("failed", ["odd"]),
+        ("started_at > 2020-01-01 and status = failed", ["odd"]),
+        ("started_at < 2020-01-01", []),
+        ("train and seed = 1", ["bare", "odd", "second", "first"]),
+        ('"roc_auc" > 0.72', ["second"]),
     ],
 )
-def test_better_is_only_said_of_metrics_whose_direction_is_known(
-    name: str, left: float | None, right: float | None, better: bool | None
+def test_conditions_choose_runs(
+    panel: ComparePanel, recorded: Recorded, where: str, found: list[str]
 ) -> None:
-    assert MetricPair(name, left, right).better is better
+    panel.look(where=where)
+    assert panel.problem == ""
+    assert _ids(panel) == [getattr(recorded, name) for name in found]
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "change", "same"),
+    ("where", "says"),
     [
-        (1.0, 3.0, 2.0, False),
-        (math.nan, math.nan, None, True),
-        (None, None, None, True),
-        (None, math.nan, None, False),
-        (math.inf, 1.0, None, False),
-        (0.0, 0.0, 0.0, True),
+        ("rat > 1", "did you mean"),
+        ("kind > 1", "is no number"),
+        ("rate > much", "takes a number"),
+        ("started_at > yesterday", "a time is written"),
+        ("rate >", "cannot be read"),
+        ("and and", "cannot be read"),
+        ("rate = 1 = 2", "cannot be read"),
+        ('rate = "0.1', "cannot be read"),
     ],
 )
-def test_changes_of_odd_numbers(
-    left: float | None, right: float | None, change: float | None, same: bool
+def test_a_filter_that_cannot_be_read_is_told_and_changes_nothing(
+    panel: ComparePanel, where: str, says: str
 ) -> None:
-    pair = MetricPair("m", left, right)
-    assert (pair.change, pair.same) == (change, same)
-    assert -2 <= pair.share <= 2
+    before = _ids(panel)
+    panel.look(where=where)
+    assert says in panel.problem
+    assert _ids(panel) == before
 
 
-# -- the table of a report -------------------------------------------------------------------------
+def test_runs_are_sorted_by_any_column_and_those_without_a_value_come_last(
+    panel: ComparePanel, recorded: Recorded
+) -> None:
+    without = [recorded.bare, recorded.odd, recorded.gather]
+    panel.sort_by("metrics.roc_auc")
+    assert _ids(panel) == [recorded.second, recorded.first, *without]
+    panel.sort_by("metrics.roc_auc")
+    assert _ids(panel) == [recorded.first, recorded.second, *without]
+    panel.sort_by("params.rate")
+    assert _ids(panel)[:3] == [recorded.odd, recorded.first, recorded.second]
+    panel.sort_by("started_at")
+    panel.sort_by("started_at")
+    assert _ids(panel)[0] == recorded.gather
 
 
-def test_table_shows_what_differs_first_and_folds_the_rest() -> None:
-    left = _run(1, params={"rounds": "60", "as_of": "2013-07-01"})
-    right = _run(2, params={"rounds": "90", "as_of": "2013-07-01"}, metrics={"boosting.roc_auc": 0.7521})
-    page = compare_runs(left, right)._repr_html_()
-    before, _, folded = page.partition("<details>")
-    rows = [row.text for row in shown(before, "tr")]
-    assert "boosting.roc_auc0.74000.7521▲ +0.0121 better" in rows
-    assert "boosting.log_loss0.5100–" in rows
-    assert "rounds6090" in rows
-    assert not [row for row in rows if "as_of" in row]
-    assert [row.text for row in shown("<details>" + folded, "tr")][1:] == [
-        "as_of2013-07-012013-07-01",
-        "preparedv3v3",
-        "codec0ffeec0ffee",
-    ]
+def test_columns_that_differ_are_shown_and_the_others_are_told(panel: ComparePanel) -> None:
+    panel.look(where="phase = train and roc_auc > 0")
+    assert {"params.rate", "params.kind", "metrics.roc_auc"} < {*_names(panel)}
+    assert not {"phase", "status", "params.seed"} & {*_names(panel)}
+    assert "params.seed: 1" in markup.about(panel.shown)
+    panel.look(where="")
+    assert {"phase", "status", "params.seed"} < {*_names(panel)}
 
 
-def test_counts_read_as_counts_and_small_numbers_keep_their_digits() -> None:
-    left = _run(1, metrics={"rows": 327346.0, "latency": 0.00012, "odd": math.nan})
-    right = _run(2, metrics={"rows": 327340.0, "latency": 0.00015, "odd": 1.5})
-    rows = [row.text for row in shown(compare_runs(left, right)._repr_html_(), "tr")]
-    assert "rows327,346327,340▼ −6" in rows
-    assert "latency0.000120.00015▲ +3e-05" in rows
-    assert "oddnan1.5000" in rows
+def test_runs_are_taken_together_by_what_they_have_in_common(panel: ComparePanel) -> None:
+    panel.look(where="phase = train", group="status")
+    groups = {group.value: group for group in panel.shown.groups}
+    assert {value: group.count for value, group in groups.items()} == {"finished": 3, "failed": 1}
+    assert groups["finished"].means["metrics.roc_auc"] == pytest.approx(0.725)
+    rows = [row.text for row in shown(panel._repr_html_(), "tr")]
+    assert any(row.startswith("finished3") for row in rows)
+    panel.sort_by("metrics.roc_auc")
+    assert [group.value for group in panel.shown.groups] == ["finished", "failed"]
 
 
-def test_many_metrics_are_folded_after_the_first() -> None:
-    left = _run(1, metrics={f"m{number:02d}": 1.0 for number in range(20)})
-    right = _run(2, metrics={f"m{number:02d}": 2.0 for number in range(20)})
-    before, _, after = compare_runs(left, right)._repr_html_().partition("<details>")
-    assert before.count("▲") == 12
-    assert after.startswith("<summary>8 more metrics that differ</summary>")
-    assert after.partition("</details>")[0].count("▲") == 8
+def test_many_runs_come_in_pages(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "many", {"train": []})
+    for number in range(23):
+        record(project, params={"rate": number})
+    panel = compare(project)
+    assert markup.page_of(panel.shown) == "runs 1–20 of 23"
+    panel.look(page=1)
+    assert len(panel.shown.page_rows) == 3
+    panel.look(page=7)
+    assert panel.shown.view.page == 1
+    panel.look(where="rate > 20")
+    assert (panel.shown.view.page, markup.page_of(panel.shown)) == (0, "runs 1–2 of 2 (23 in all)")
+    panel.look(where="rate > 99")
+    assert "no run is like that" in panel._repr_html_()
 
 
-def test_equal_runs_say_so() -> None:
-    assert "do not differ" in compare_runs(_run(1), _run(2))._repr_html_()
+# -- two of them -----------------------------------------------------------------------------------
 
 
-def test_longest_bar_belongs_to_the_largest_relative_change() -> None:
-    left = _run(1, metrics={"a": 1.0, "b": 100.0, "c": 1.0})
-    right = _run(2, metrics={"a": 1.5, "b": 101.0, "c": 0.5})
-    page = compare_runs(left, right)._repr_html_()
-    bars = [
-        element.attributes["style"].split("px")[0].removeprefix("width: ")
-        for element in shown(page, "div")
-        if "height: 10px" in element.attributes.get("style", "")
-    ]
-    assert bars == ["37", "1", "56"]
+def test_newest_run_that_measured_is_compared_with_the_one_before_it_of_its_phase(
+    panel: ComparePanel, recorded: Recorded
+) -> None:
+    assert panel.comparison is not None
+    assert (panel.comparison.left.run_id, panel.comparison.right.run_id) == (recorded.second, recorded.odd)
 
 
-def test_everything_from_a_run_is_escaped() -> None:
-    hostile = "<img src=x onerror=alert(1)>"
-    left = _run(1)
-    right = _run(
-        2,
-        run_id=hostile,
-        phase=hostile,
-        status=hostile,
-        who=hostile,
-        code_version=hostile,
-        params={hostile: hostile},
-        metrics={hostile: 1.0},
-        datasets={hostile: 1},
-    )
-    page = compare_runs(left, right)._repr_html_()
-    assert "img" not in {element.tag for element in parse(page)}
-    assert hostile in next(shown(page, "div")).text
+def test_runs_are_chosen_by_the_beginning_of_their_id_and_exchanged(recorded: Recorded) -> None:
+    panel = compare(recorded.project, left=recorded.first[:12], right=recorded.second[:12])
+    assert [run.run_id for run in panel.chosen] == [recorded.first, recorded.second]
+    swapped = panel.swap()
+    assert swapped is not None
+    assert swapped.left.params["rate"] == "0.02"
+    chosen = panel.choose(recorded.gather[:10], recorded.odd[:10])
+    assert chosen is not None
+    assert chosen.left.phase == "gather"
 
 
-def test_a_report_keeps_the_table_as_it_is() -> None:
-    page = compare_runs(_run(1), _run(2, params={"rounds": "90"}))._repr_html_()
+def test_what_is_not_there_is_refused(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded.project.root)
+    with pytest.raises(UnknownName, match="run"):
+        compare(left="xyz")
+    with pytest.raises(UnknownName, match="did you mean 'train'"):
+        compare("trian")
+    with pytest.raises(UnknownName, match="column"):
+        compare(sort="-accuracy")
+    with pytest.raises(UnknownName, match="part"):
+        compare(part="everything")
+    with pytest.raises(UsageError):
+        compare(where="rate >")
+    assert {run.phase for run in compare("train").chosen} == {"train"}
+
+
+def test_with_no_runs_it_says_so(tmp_path: Path) -> None:
+    panel = compare(make_project(tmp_path / "none", {"train": []}))
+    page = panel._repr_mimebundle_()["text/html"]
+    assert "there are no runs yet" in page
+    assert "Choose two runs" in page
+    assert panel.comparison is None
+
+
+# -- in a report -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_can_be_kept_in_a_report(recorded: Recorded, part: str) -> None:
+    panel = compare(recorded.project, part=part, metric="roc_auc")
+    page = panel._repr_html_()
     kept = str(clean_html(page))
     assert [row.text for row in shown(kept, "tr")] == [row.text for row in shown(page, "tr")]
-    assert kept.count("border-bottom") == page.count("border-bottom")
+    assert len([*shown(kept, "img")]) == len([*shown(page, "img")])
 
 
-# -- the choice ------------------------------------------------------------------------------------
+def test_what_runs_hold_is_shown_as_text(recorded: Recorded) -> None:
+    panel = compare(recorded.project, left=recorded.first, right=recorded.odd)
+    for page in (panel._repr_html_(), markup.body(panel.shown)):
+        assert "img" not in {element.tag for element in parse(page)}
+    panel.look(where='kind ~ "<img"')
+    assert HOSTILE in next(shown(panel._repr_html_(), "div")).text
 
 
-def test_newest_run_with_metrics_is_compared_with_the_one_before_it_of_its_phase() -> None:
-    offered = [_run(5, phase="serve", metrics={}), _run(4), _run(3, phase="validate"), _run(2), _run(1)]
-    chosen = ComparePanel(offered).comparison
-    assert chosen is not None
-    assert (chosen.left, chosen.right) == (offered[3], offered[1])
+def test_charts_are_drawn_of_what_is_finite(recorded: Recorded) -> None:
+    panel = compare(recorded.project, metric="roc_auc", part=CHARTS)
+    assert len([*shown(panel._repr_html_(), "img")]) == 2
+    panel.look(where="phase = gather")
+    assert "nothing to draw" in panel._repr_html_()
 
 
-def test_runs_are_chosen_by_the_beginning_of_their_id_and_exchanged() -> None:
-    panel = ComparePanel([_run(3), _run(2), _run(1)], left="0001", right="0003")
-    assert panel.choose(right="0002").right == _run(2)
-    assert panel.choose(left="0003").right == _run(2)
-    swapped = panel.swap()
-    assert (swapped.left, swapped.right) == (_run(2), _run(3))
+def test_parts_say_what_is_missing(recorded: Recorded) -> None:
+    panel = compare(recorded.project, part=CURVES)
+    assert "no curves were kept" in panel._repr_html_()
+    panel.part = SLICES
+    assert "Choose runs that trained or validated" in panel._repr_html_()
 
 
-@pytest.mark.parametrize("start", ["9", "00"])
-def test_an_unknown_or_ambiguous_id_is_refused(start: str) -> None:
-    with pytest.raises(UnknownName, match="run"):
-        ComparePanel([_run(2), _run(1)], left=start)
+# -- when it cannot --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offered", [[], [_run(1)]])
-def test_with_fewer_than_two_runs_it_says_so(offered: list[RunInfo]) -> None:
-    panel = ComparePanel(offered)
-    assert "not two runs" in panel._repr_html_()
-    assert "not two runs" in panel._repr_mimebundle_()["text/html"]
-    with pytest.raises(UnknownName):
-        panel.swap()
+@contextmanager
+def _away(path: Path) -> Iterator[None]:
+    """As long as the block, something else stands where a store was."""
+    kept = path.with_suffix(".kept")
+    path.rename(kept)
+    path.mkdir()
+    try:
+        yield
+    finally:
+        path.rmdir()
+        kept.rename(path)
 
 
-def test_drafts_are_marked_where_one_chooses() -> None:
-    assert label(_run(1)) == "train · 17 May 2024, 09:30 UTC · finished · 00010001"
-    assert "draft" in label(_run(1, draft=True))
+def test_a_tracking_store_that_is_away_is_told_and_what_is_known_stays(
+    panel: ComparePanel, recorded: Recorded
+) -> None:
+    before = _ids(panel)
+    settings = recorded.project.root / "workbench.toml"
+    text = settings.read_text()
+    settings.write_text(text + '\n[stores]\ntracking = "http://127.0.0.1:9"\n')
+    elsewhere = compare(open_project(recorded.project.root))
+    settings.write_text(text)
+    assert "the tracking store does not answer" in elsewhere.problem
+    assert "try again with Refresh" in elsewhere._repr_html_()
+    assert _ids(elsewhere) == before
+    assert elsewhere.comparison is not None
 
 
-# -- live, and in a report -------------------------------------------------------------------------
+def test_a_database_that_is_away_is_told_in_one_line(panel: ComparePanel, recorded: Recorded) -> None:
+    before = _ids(panel)
+    with _away(recorded.project.state / "workbench.db"):
+        panel.refresh()
+        assert panel.problem.startswith("the runs cannot be read: the workbench database does not answer")
+        fresh = compare(recorded.project)
+        assert "\n" not in fresh.problem
+        assert "Refresh" in fresh._repr_html_()
+    assert _ids(panel) == before
 
 
-def test_the_panel_is_live_and_leaves_a_table_for_reports() -> None:
-    panel = ComparePanel([_run(2, params={"rounds": "90"}), _run(1)])
+def test_a_run_that_is_deleted_meanwhile_is_chosen_no_more(tmp_path: Path) -> None:
+    from workbench.tracking import store
+
+    project = make_project(tmp_path / "less", {"train": []})
+    first, second = (record(project, params={"rate": rate}, metrics={"m": 1.0}) for rate in (1, 2))
+    panel = compare(project, left=first, right=second)
+    store.client(project).delete_run(first)
+    panel.refresh()
+    assert [run.run_id for run in panel.chosen] == [second]
+    assert panel.comparison is None
+    assert "Choose two runs" in panel._repr_html_()
+
+
+# -- live ------------------------------------------------------------------------------------------
+
+
+def test_the_panel_is_live_and_leaves_a_picture_for_reports(panel: ComparePanel, recorded: Recorded) -> None:
     shown_as = panel._repr_mimebundle_()
     assert shown_as["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
     assert shown_as["text/html"] == panel._repr_html_()
-    assert shown_as["text/plain"] == "ComparePanel(00010001 against 00020002, 1 differences)"
-
-
-def test_choosing_in_the_list_changes_the_table() -> None:
-    panel = ComparePanel([_run(3, params={"rounds": "99"}), _run(2, params={"rounds": "90"}), _run(1)])
-    choosers, table = panel.widget.children
-    left, right, exchange = choosers.children
-    assert (left.value, right.value) == (_run(2).run_id, _run(3).run_id)
-    left.value = _run(1).run_id
-    assert ">60<" in table.value
-    assert ">99<" in table.value
-    exchange.click()
-    assert (left.value, right.value) == (_run(3).run_id, _run(1).run_id)
-    chosen = panel.comparison
-    assert chosen is not None
-    assert (chosen.left.params["rounds"], chosen.right.params["rounds"]) == ("99", "60")
-    assert table.value == panel._repr_html_()
-
-
-# -- over a project --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with two runs of train in a pipeline run each, one of gather, and a draft."""
-    project = make_project(tmp_path_factory.mktemp("panel") / "tiny", {"gather": [], "train": []})
-    for rounds in (60, 90):
-        parent = runs.start(project, runs.PIPELINE)
-        runs.end(project, runs.start(project, "train", parent=parent, params={"rounds": rounds}), "finished")
-        runs.end(project, parent, "finished")
-    runs.end(project, runs.start(project, "gather"), "finished")
-    runs.end(project, runs.start(project, "train", draft=True, params={"rounds": 7}), "finished")
-    return project
-
-
-def test_runs_of_a_project_are_offered_without_pipeline_runs_and_drafts(
-    recorded: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(recorded.root)
-    assert [run.phase for run in compare(recorded).offered] == ["gather", "train", "train"]
-    panel = compare("train")
-    assert [run.params["rounds"] for run in panel.offered] == ["90", "60"]
-    assert panel.comparison is not None
-    assert panel.comparison.differing == ("rounds",)
-    with_drafts = compare("train", drafts=True).offered
-    assert sorted(run.params["rounds"] for run in with_drafts if run.draft) == ["7"]
-
-
-def test_an_unknown_phase_is_refused_with_the_nearest(
-    recorded: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(recorded.root)
-    with pytest.raises(UnknownName, match="did you mean 'train'"):
-        compare("trian")
+    pair = f"{recorded.second[:8]} against {recorded.odd[:8]}"
+    assert shown_as["text/plain"] == f"ComparePanel(5 of 6 runs; {pair})"

@@ -13,7 +13,9 @@ from workbench.errors import ProjectNotFound, UnknownName, UsageError
 from workbench.execution import pipeline, plan
 from workbench.execution.notebook import parameters as parameters_of
 from workbench.execution.notebook.parameters import Parameter
+from workbench.execution.sweep.trials import Objective
 from workbench.project import Project, open_project
+from workbench.tracking.metrics import LOWER_IS_BETTER
 
 __all__ = ["Target", "of_notebook", "of_phases"]
 
@@ -41,6 +43,15 @@ class Target:
     def name(self) -> str:
         """What the sweep is named after: the last of its phases."""
         return next(reversed(self.phases))
+
+    @property
+    def objective(self) -> Objective | None:
+        """The project's primary metric, if it declares one."""
+        declared = self.project.config.objective
+        if declared is None:
+            return None
+        metric = declared.primary_metric
+        return Objective(metric=metric, maximize=metric not in LOWER_IS_BETTER)
 
     def parameter(self, name: str) -> Parameter:
         """The first declaration of a parameter.

@@ -1,4 +1,4 @@
-"""What is typed for a sweep or a search, turned into points and domains."""
+"""What is typed for a sweep or a search, on a command line or in a form, turned into points and domains."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.execution.notebook import parameters
+from workbench.execution.notebook.parameters import Parameter
 from workbench.execution.sweep import space
 from workbench.execution.sweep.space import Choice, Domain
 from workbench.execution.sweep.target import Target
 
-__all__ = ["domains", "during", "points"]
+__all__ = ["check", "domains", "during", "points"]
 
 
 def points(
@@ -48,6 +49,22 @@ def points(
     if not varied:
         raise UsageError("there is nothing to go through: give several values, -p learning_rate=0.05,0.1")
     return (space.paired if paired else space.grid)(varied), fixed
+
+
+def check(parameter: Parameter, text: str, *, drawn: bool) -> None:
+    """Hold what was typed for one parameter of a sweep against its declaration.
+
+    Raises
+    ------
+    UsageError
+        It makes no values of that parameter, or is a range where none are ``drawn``.
+    """
+    if not space.is_domain(text):
+        space.read_values(parameter, text)
+    elif not drawn:
+        raise UsageError(f"parameter {parameter.name!r} is given a range: a sweep draws from one at random")
+    else:
+        space.read_domain(parameter, text)
 
 
 def domains(
