@@ -46,6 +46,7 @@ _HARMLESS = {"git", "ldconfig", "lscpu", "uname", "fc-list", "gcc", "cc", "sysct
 #: A mark in ``sys.modules``, which keeps its order: what comes before it was noted.
 _NOTED = "workbench.tracking.<noted>"
 _ATTEMPTS = 3
+_SQLITE = "sqlite:///"
 _LOOPBACK = ("127.", "::1", "0.0.0.0", "localhost")
 
 
@@ -250,7 +251,10 @@ def _ignored(context: contexts.RunContext) -> tuple[str, ...]:
     runtime = [value for name in ("MPLCONFIGDIR", "XDG_CACHE_HOME") if (value := os.environ.get(name))]
     runtime.append(os.environ.get("WORKBENCH_AGENT_DIR", "/run"))
     folders = [str(folder) for folder in (*ours, *settings, *system, *runtime)]
-    return (*_environment(), *(os.path.realpath(folder) + os.sep for folder in folders))
+    stores = (os.environ.get("MLFLOW_TRACKING_URI", ""), context.database)
+    # Wherever they lie; beside such a file SQLite keeps others whose names begin alike.
+    files = [os.path.realpath(store.removeprefix(_SQLITE)) for store in stores if store.startswith(_SQLITE)]
+    return (*_environment(), *files, *(os.path.realpath(folder) + os.sep for folder in folders))
 
 
 def _store_hosts(context: contexts.RunContext) -> tuple[str, ...]:
