@@ -224,7 +224,7 @@ class _Life:
     def _decide(self, step: Window) -> str:
         project, clock = self.world.project, self.clock
         baked = bake(project, self.log, self.log_name, clock=clock)
-        watched = watch(project, self.log, self.log_name, clock=clock)
+        watched = watch(project, self.log, self.log_name, clock=clock, present=False)
         scheduled = self._schedule is not None and next_time(self._schedule, step.start) <= step.end
         done = retrain(project, self.log_name, clock=clock, scheduled=scheduled, train=self._train)
         if done.retraining is not None:

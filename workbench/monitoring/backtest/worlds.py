@@ -74,8 +74,8 @@ class Place:
             The datasets lie where they cannot be linked from.
         """
         shared, made_from = self.shared, self.root / "made-from"
-        if again or not made_from.is_file() or made_from.read_text(encoding="utf-8") != self.begins_with:
-            shutil.rmtree(self.root, ignore_errors=True)
+        if again or (made_from.exists() and made_from.read_text(encoding="utf-8") != self.begins_with):
+            shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
         store.experiment_id(shared, draft=False)  # its artifacts lie here, whichever world writes the first
         for version in self._given:
