@@ -22,7 +22,7 @@ from workbench.monitoring.baking import ending, record
 from workbench.monitoring.baking.evidence import Evidence, Outcome, Violation
 from workbench.monitoring.baking.figures import Yardstick, answers_of, look_before, windows_since
 from workbench.monitoring.baking.guards import violation
-from workbench.monitoring.baking.outcomes import measure_outcome, with_bar
+from workbench.monitoring.baking.outcomes import count_labels, measure_outcome, with_bar
 from workbench.monitoring.baking.record import ACTOR, Baking
 from workbench.monitoring.looking.subject import Subject
 from workbench.project import Project
@@ -175,7 +175,8 @@ class Evaluator:
         rests = begun < self._outcome_after and now < present.until
         if self._config.performance_drop is None or rests:
             return last
-        told = self._subject.told(now)
+        with open_database(self._project).read() as connection:
+            told = count_labels(connection, self._subject.name, now)
         if told and (told != self._told or last is None):
             self._told = told
             outcome = measure_outcome(self._subject, present.version, present.started_at, until, now)

@@ -64,6 +64,8 @@ class Outcome:
         Of ``metric``; NaN while nothing can be said.
     bar : float
         What it is held against, and ``bar_of`` whose figure that is.
+    bar_low, bar_high : float
+        Its interval; NaN where it is taken as it is.
     """
 
     metric: str
@@ -73,6 +75,8 @@ class Outcome:
     high: float = _NAN
     bar: float = _NAN
     bar_of: str = ""
+    bar_low: float = _NAN
+    bar_high: float = _NAN
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from workbench.config.baking import BakingConfig
 from workbench.monitoring.baking.evidence import Before, Outcome, Violation, WindowFigures
+from workbench.registry.gates.bootstrap import Interval
 from workbench.tracking.metrics import improvement
 
 __all__ = ["Finding", "judge_outcome", "judge_window", "violation"]
@@ -78,16 +79,24 @@ def judge_window(config: BakingConfig, window: WindowFigures, before: Before | N
 
 
 def judge_outcome(config: BakingConfig, outcome: Outcome) -> Finding:
-    """Whether the metric is worse than the bar by what is allowed, and all of its interval is worse."""
+    """Whether the metric is worse than the bar by what is allowed, and surely worse.
+
+    Where the bar is a measurement, too, it was made on other answers, so that the squares of both errors add
+    up: one day is harder than another, whoever answers.
+    """
     asked = config.performance_drop
-    figures = f"{outcome.metric} {outcome.value:.3f} [{outcome.low:.3f}, {outcome.high:.3f}]"
-    says = f"{figures} on {outcome.labelled:,} labels, {outcome.bar_of} {outcome.bar:.3f}"
+    reached = Interval(outcome.value, outcome.low, outcome.high)
+    bar = Interval(outcome.bar, outcome.bar_low, outcome.bar_high)
+    said = f"{bar}" if bar.known else f"{outcome.bar:.3f}"
+    says = f"{outcome.metric} {reached} on {outcome.labelled:,} labels, {outcome.bar_of} {said}"
     known = not any(map(math.isnan, (outcome.value, outcome.low, outcome.high, outcome.bar)))
     if asked is None or not known or outcome.labelled < config.minimum_labels:
         return Finding("performance_drop", None, says)
-    best = outcome.high if improvement(outcome.metric, 1.0) > 0 else outcome.low
-    drop, surely = (improvement(outcome.metric, outcome.bar - value) for value in (outcome.value, best))
-    return Finding("performance_drop", drop >= asked and surely > 0, f"{says}; {asked:g} less is allowed")
+    larger_is_better = improvement(outcome.metric, 1.0) > 0
+    best, least = (reached.high, bar.low) if larger_is_better else (reached.low, bar.high)
+    error = math.hypot(best - reached.value, bar.value - least if bar.known else 0.0)
+    drop = improvement(outcome.metric, bar.value - reached.value)
+    return Finding("performance_drop", drop >= asked and drop > error, f"{says}; {asked:g} less is allowed")
 
 
 def _failed(config: BakingConfig, window: WindowFigures, _before: Before | None) -> Finding | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sqlalchemy import Connection, func, select
 
 from workbench.monitoring.baking.evidence import Outcome
 from workbench.monitoring.performance import MINIMUM_COVERAGE, Standard
@@ -16,6 +17,7 @@ from workbench.registry.cases import INPUT
 from workbench.registry.gates.bootstrap import Days, interval
 from workbench.registry.gates.judging import MINIMUM_DAYS
 from workbench.serving import labelled
+from workbench.store.tables import ground_truth
 from workbench.tracking.metrics import binary_metrics
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from workbench.monitoring.looking.subject import Subject
 
-__all__ = ["measure_outcome", "with_bar"]
+__all__ = ["count_labels", "measure_outcome", "with_bar"]
 
 _COLUMNS = ("prediction_id", "asked_at", "score")
 # Where there are too few hours to draw from, stretches of as many answers each are drawn.
@@ -54,6 +56,13 @@ def measure_outcome(subject: Subject, version: int, start: datetime, end: dateti
     return replace(nothing, value=value, low=found.low, high=found.high)
 
 
+def count_labels(connection: Connection, log: str, now: datetime) -> int:
+    """How often anybody has said by now what is true of an answer in a log."""
+    truth = ground_truth.c
+    query = select(func.count()).where(truth.log == log, truth.known_at <= now)
+    return connection.scalar(query) or 0
+
+
 def with_bar(
     outcome: Outcome, before: Outcome | None, standards: dict[int, Standard], fewest: int
 ) -> Outcome:
@@ -70,7 +79,8 @@ def with_bar(
     """
     if before is not None and before.labelled >= fewest and np.isfinite(before.value):
         version = next(iter(standards))
-        return replace(outcome, bar=before.value, bar_of=f"where v{version} lately had")
+        says = f"where v{version} lately had"
+        return replace(outcome, bar=before.value, bar_of=says, bar_low=before.low, bar_high=before.high)
     for version, standard in standards.items():
         if np.isfinite(standard.expected):
             return replace(outcome, bar=standard.expected, bar_of=f"where v{version} had at its validation")

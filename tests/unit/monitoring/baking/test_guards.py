@@ -81,9 +81,12 @@ def test_scores_have_shifted_when_they_are_like_neither_validation_nor_the_champ
         ({"bar": math.nan}, None),
         ({"low": math.nan, "high": math.nan}, None),
         ({"metric": "brier", "bar": 0.6, "low": 0.65}, True),
+        ({"bar_low": 0.78, "bar_high": 0.82}, True),
+        ({"bar_low": 0.70, "bar_high": 0.90}, False),
+        ({"metric": "brier", "bar": 0.6, "low": 0.65, "bar_low": 0.5, "bar_high": 0.69}, False),
     ],
 )
-def test_performance_is_worse_when_all_of_its_interval_is(
+def test_performance_is_worse_when_the_difference_is_larger_than_both_errors_together(
     changed: dict[str, Any], violated: bool | None
 ) -> None:
     found = judge_outcome(BakingConfig(performance_drop=0.05), replace(OUTCOME, **changed))
