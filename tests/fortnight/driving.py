@@ -26,9 +26,9 @@ from workbench.tracking.inputs import is_published
 __all__ = ["BAD", "drive"]
 
 _HOUR = timedelta(hours=1)
-#: When somebody who is in a hurry trains on a handful of flights, learns them by heart, and promotes that.
+#: When somebody takes late for punctual at the very end of training, and promotes what comes out by force.
 BAD = datetime(2013, 12, 3, 15, tzinfo=UTC)
-_BY_HEART = ("flights=120", "learning_rate=1.0", "min_samples_leaf=1", "max_leaf_nodes=63")
+_FITTED, _MIXED_UP = 'known[\\"late\\"])', '1 - known[\\"late\\"])'
 _PATIENCE = 300.0
 
 
@@ -48,15 +48,22 @@ def drive(place: Place, say: Callable[[str], None]) -> None:
             traffic.until(now)
             _caught_up(place.project, now)
             if now == BAD:
-                say("somebody trains in a hurry, and promotes that by force")
-                place.command(
-                    "run", "train", "validate", *(word for each in _BY_HEART for word in ("-p", each))
-                )
-                newest = str(registry.list_versions(place.project)[0].version)
-                place.command("promote", newest, "--force", "--reason", "I am sure that it is better")
+                say("somebody mixes up late and punctual, and promotes what comes out by force")
+                _mix_up(place)
             if now.astimezone(START.tzinfo).hour == 0:
                 day = (now - _HOUR).astimezone(START.tzinfo)
                 say(f"{day:%a %d %b}: {traffic.asked:,} asked, {traffic.told:,} outcomes known")
+
+
+def _mix_up(place: Place) -> None:
+    notebook = place.root / "notebooks" / "4_train.ipynb"
+    right = notebook.read_text()
+    assert right.count(_FITTED) == 1
+    notebook.write_text(right.replace(_FITTED, _MIXED_UP))
+    place.command("run", "train", "validate")
+    newest = registry.list_versions(place.project)[0].version
+    place.command("promote", str(newest), "--force", "--reason", "I am sure that it is better")
+    notebook.write_text(right)
 
 
 class _Traffic:

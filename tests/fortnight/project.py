@@ -28,6 +28,7 @@ _OVERLAY = {
     r"minimum_effect = 0\.0 .*": "minimum_effect = -0.02         # as good as the champion, on newer data",
     r"\[gates\.utility\](?s:.*?)\n\n": "",
     r'window = "month"': 'window = "week"',
+    r"performance_drop = 0\.05 ": "performance_drop = 0.15 ",
     r"minimum_labels = 1000": "minimum_labels = 400",
     r"windows_in_a_row = 2": 'windows_in_a_row = 1\nshadow_for = "7d"\ncooldown = "30d"',
     r'phases = \["gather"\]': 'phases = ["gather"]\nforce = true',
