@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import Connection
 
 from workbench.config.alerts import AlertConfig
@@ -98,8 +98,9 @@ class Known:
             return set(windows), 0
         key = BusinessKey.open(subject.project) if self.news.keys else BusinessKey()
         asked, absent = self.news.asked(subject.log, key, windows[0].start, now)
-        starts = [window.start for window in windows]
-        return {windows[bisect_right(starts, moment) - 1] for moment in asked}, absent
+        starts = np.array([window.start.replace(tzinfo=None) for window in windows], dtype=asked.dtype)
+        places = np.unique(np.searchsorted(starts, asked, side="right") - 1)
+        return {windows[place] for place in places.tolist()}, absent
 
     def next_look(self, subject: Subject, now: datetime) -> Look:
         """How far one has looked once all of it is in the findings."""

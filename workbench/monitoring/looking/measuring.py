@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking.asked import look_at_asked, look_at_skew
-from workbench.monitoring.looking.news import News
 from workbench.monitoring.looking.subject import Subject
 from workbench.monitoring.looking.told import look_at_told, untold
 from workbench.monitoring.looking.waiting import waits
@@ -27,8 +26,8 @@ def measure_window(
     answerers: Sequence[Answerer],
     *,
     now: datetime,
-    news: News,
-    told: bool,
+    told: int | None,
+    new: bool,
     earlier: Sequence[WindowFinding] = (),
     before: WindowFinding | None = None,
 ) -> WindowFinding:
@@ -38,10 +37,10 @@ def measure_window(
     ----------
     answerers : sequence of Answerer
         Who was asked in it before now, the champion with most answers first.
-    news : News
-        How much was said of any answers in the log.
-    told : bool
-        Whether anything that is new is about this window's.
+    told : int or None
+        How much was said of any answers in the log; None for nothing ever.
+    new : bool
+        Whether anything new was said of this window's.
     earlier : sequence of WindowFinding
         The windows before it, oldest first, as they are known now: for trends, and for how long labels take.
     before : WindowFinding, optional
@@ -60,16 +59,16 @@ def measure_window(
     judged_by = subject.judged_by
     if (
         fresh
-        or told
+        or new
         or before is None
         or before.judged_by != judged_by
         or any(waits(item, before.evaluated_at, now, earlier) for item in before.versions)
     ):
-        if news.silent:
+        if told is None:
             versions = list(untold(subject, versions))
         elif versions:
             versions = list(look_at_told(subject, past, versions, now, earlier))
-    return WindowFinding(window, tuple(versions), now, news.told, judged_by)
+    return WindowFinding(window, tuple(versions), now, told or 0, judged_by)
 
 
 def _by_answerer(versions: Iterable[VersionFinding]) -> dict[tuple[str, int], VersionFinding]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Table, func, null, select
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from workbench.monitoring.looking.looks import Look, Place
 from workbench.registry.cases import INPUT
@@ -15,11 +17,15 @@ from workbench.serving.truth.business import BusinessKey, match
 from workbench.store import tables
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
     from workbench.serving import PredictionLog
 
-__all__ = ["News", "read_news"]
+__all__ = ["News", "nobody_spoke", "read_news"]
 
 _DAY = timedelta(days=1)
+_NEVER = np.array([], dtype="datetime64[us]")
 
 
 @dataclass(frozen=True)
@@ -32,21 +38,21 @@ class News:
         Up to where it was read.
     ids, keys : frozenset of str
         The predictions, by their ids and by business keys, of which something is known that was not.
+    since : datetime or None
+        When one had looked last.
     pending : datetime or None
         When the first of what is not known yet becomes known.
     everything : bool
         All that was ever said counts as new, and is not in ``ids`` and ``keys``.
-    silent : bool
-        Nobody has ever said anything.
     """
 
     truth: Place
     feedback: Place
     ids: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
+    since: datetime | None = None
     pending: datetime | None = None
     everything: bool = False
-    silent: bool = False
 
     @property
     def told(self) -> int:
@@ -55,17 +61,24 @@ class News:
 
     def asked(
         self, log: PredictionLog, key: BusinessKey, start: datetime, end: datetime
-    ) -> tuple[list[datetime], int]:
-        """When the answers that it is about were asked for, and how many of them are not there.
+    ) -> tuple[NDArray[np.datetime64], int]:
+        """When the answers that it is about were asked for, in UTC, and how many of them are not there.
 
         Labels are mostly of what was asked lately, so ids are looked for backwards, and no further than they
         are found; a key may be that of several answers, and all are gone through.
         """
-        found, ids = _by_id(log, self.ids, start, end)
+        lately = max(_DAY, 2 * (end - self.since)) if self.since is not None else end - start
+        found, ids = _by_id(log, self.ids, start, end, lately)
         if not self.keys:
             return found, ids
         by_key, keys = _by_key(log, sorted(self.keys), key, start, end)
-        return found + by_key, ids + keys
+        return np.concatenate((found, by_key)), ids + keys
+
+
+def nobody_spoke(connection: Connection, log: str) -> bool:
+    """Whether nobody has ever said anything of the answers in a log."""
+    said = (said.table.c for said in (_TRUTH, _FEEDBACK))
+    return all(connection.scalar(select(row.id).where(row.log == log).limit(1)) is None for row in said)
 
 
 def read_news(connection: Connection, log: str, look: Look | None, now: datetime) -> News:
@@ -74,27 +87,26 @@ def read_news(connection: Connection, log: str, look: Look | None, now: datetime
     All is new to who has never looked, or looks as of an earlier time, or whose place is not there any more.
     """
     truth, feedback = new = [said.since(connection, log, look, now) for said in (_TRUTH, _FEEDBACK)]
-    everything = any(each.everything for each in new)
-    about = [pair for each in new for pair in each.about if not everything]
+    everything = truth.everything or feedback.everything
     return News(
         truth.place,
         feedback.place,
-        ids=frozenset(name for name, _ in about if name),
-        keys=frozenset(key for _, key in about if key),
+        ids=frozenset() if everything else truth.ids | feedback.ids,
+        keys=frozenset() if everything else truth.keys,
+        since=look.as_of if look is not None else None,
         pending=min((each.pending for each in new if each.pending), default=None),
         everything=everything,
-        silent=all(each.silent for each in new),
     )
 
 
 @dataclass(frozen=True)
 class _New:
-    """What is new of one table: pairs of a prediction's id and a business key."""
+    """What is new of one table."""
 
     place: Place
-    silent: bool
     everything: bool = False
-    about: tuple[tuple[str, str | None], ...] = ()
+    ids: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
     pending: datetime | None = None
 
 
@@ -108,37 +120,49 @@ class _Said:
         Of the place in it, as a look has it.
     moment : str
         The column that tells when it is known; it is, as long after that.
-    key : ColumnElement
-        The business key.
     """
 
     name: str
     table: Table
     moment: str
     after: timedelta
-    key: ColumnElement[Any]
 
     def since(self, connection: Connection, log: str, look: Look | None, now: datetime) -> _New:
         row, moment, known_by = self.table.c, self.table.c[self.moment], now - self.after
         before: Place | None = getattr(look, self.name, None)
         place, whole = self._place(connection, log, before)
-        silent = connection.scalar(select(row.id).where(row.log == log).limit(1)) is None
-        unknown = select(func.min(moment)).where(row.log == log, moment > known_by)
         if look is None or before is None or not whole or now < look.as_of:
-            return _New(place, silent, everything=True, pending=connection.scalar(unknown))
-        columns = select(row.prediction_id, self.key.label("key"), moment.label("moment"))
-        # SQLite would rather go by the name of the log, which is that of all rows.
-        received = columns.with_hint(self.table, "NOT INDEXED", "sqlite")
-        new = connection.execute(received.where(row.id > before.last, row.log == log)).all()
-        pending = [one.moment for one in new if one.moment > known_by]
-        if look.pending is not None and look.pending > known_by:
-            pending.append(look.pending)
-        elif look.pending is not None:
-            ripened = (row.log == log, row.id <= before.last, moment > look.as_of - self.after)
-            new = [*new, *connection.execute(columns.where(*ripened, moment <= known_by))]
-            pending += filter(None, [connection.scalar(unknown)])
-        about = tuple((one.prediction_id, one.key) for one in new if one.moment <= known_by)
-        return _New(place, silent, about=about, pending=min(pending, default=None))
+            pending = self._earliest(connection, (row.log == log, moment > known_by))
+            return _New(place, everything=True, pending=pending)
+        known: list[tuple[ColumnElement[bool], ...]] = []
+        later: list[datetime | None] = []
+        if place != before:
+            # By the plain name SQLite would take the index of the log, and go through all that was ever said.
+            new = (row.id > before.last, row.log.concat("") == log)
+            known.append((*new, moment <= known_by))
+            later.append(self._earliest(connection, (*new, moment > known_by)))
+        if look.pending is not None and look.pending <= known_by:
+            old = (row.log == log, row.id <= before.last)
+            known.append((*old, moment > look.as_of - self.after, moment <= known_by))
+            later.append(self._earliest(connection, (*old, moment > known_by)))
+        else:
+            later.append(look.pending)
+        return _New(
+            place,
+            ids=self._names(connection, row.prediction_id, known),
+            keys=self._names(connection, row.business_key, known) if "business_key" in row else frozenset(),
+            pending=min(filter(None, later), default=None),
+        )
+
+    def _earliest(self, connection: Connection, where: Sequence[ColumnElement[bool]]) -> datetime | None:
+        found: datetime | None = connection.scalar(select(func.min(self.table.c[self.moment])).where(*where))
+        return found
+
+    def _names(
+        self, connection: Connection, name: ColumnElement[str], known: Sequence[Sequence[ColumnElement[bool]]]
+    ) -> frozenset[str]:
+        queries = (select(name).where(*where, name != "") for where in known)
+        return frozenset(chain.from_iterable(connection.scalars(query).all() for query in queries))
 
     def _place(self, connection: Connection, log: str, before: Place | None) -> tuple[Place, bool]:
         """Where the newest row is, and whether the rows before the place are those that were there."""
@@ -151,50 +175,57 @@ class _Said:
         return Place(last or 0, rows), before is None or before.rows == connection.scalar(up_to)
 
 
-_TRUTH = _Said("truth", tables.ground_truth, "known_at", timedelta(0), tables.ground_truth.c.business_key)
-_FEEDBACK = _Said("feedback", tables.feedback, "given_at", timedelta(microseconds=1), null())
+_TRUTH = _Said("truth", tables.ground_truth, "known_at", timedelta(0))
+_FEEDBACK = _Said("feedback", tables.feedback, "given_at", timedelta(microseconds=1))
 
 
 def _by_id(
-    log: PredictionLog, ids: frozenset[str], start: datetime, end: datetime
-) -> tuple[list[datetime], int]:
+    log: PredictionLog, ids: frozenset[str], start: datetime, end: datetime, lately: timedelta
+) -> tuple[NDArray[np.datetime64], int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found: list[datetime] = []
-    left = set(ids)
-    for begin, finish in _backwards(start, end):
-        if not left:
+    found = [_NEVER]
+    left = pa.array(list(ids), pa.string())
+    for begin, finish in _backwards(start, end, lately):
+        if not len(left):
             break
-        wanted = pa.array(sorted(left), pa.string())
+        there = []
         for table in log.batches(begin, finish, columns=("prediction_id", "asked_at")):
-            here = table.filter(pc.is_in(table["prediction_id"].cast(pa.string()), value_set=wanted))
-            found += here["asked_at"].to_pylist()
-            left.difference_update(here["prediction_id"].to_pylist())
-    return found, len(left)
+            named = table["prediction_id"].cast(pa.string())
+            here = pc.is_in(named, value_set=left)
+            found.append(_moments(table.filter(here)))
+            there.append(named.filter(here))
+        if there:
+            names = pa.chunked_array([chunk for column in there for chunk in column.chunks], pa.string())
+            left = left.filter(pc.invert(pc.is_in(left, value_set=names.combine_chunks())))
+    return np.concatenate(found), len(left)
 
 
 def _by_key(
     log: PredictionLog, keys: list[str], key: BusinessKey, start: datetime, end: datetime
-) -> tuple[list[datetime], int]:
-    import numpy as np
+) -> tuple[NDArray[np.datetime64], int]:
     import pyarrow as pa
 
-    found: list[datetime] = []
+    found = [_NEVER]
     left = set(range(len(keys)))
     given = key.columns_of(keys)
     columns = ["asked_at", *(INPUT + name for name in key.columns)]
     for table in log.batches(start, end, columns=columns) if key.columns else ():
         asked, said = match(table.to_pandas(), given)
         here = np.isin(asked, said[said >= 0])
-        found += table["asked_at"].filter(pa.array(here)).to_pylist()
+        found.append(_moments(table.filter(pa.array(here))))
         left -= set(np.flatnonzero(np.isin(said, asked[here])).tolist())
-    return found, len(left)
+    return np.concatenate(found), len(left)
 
 
-def _backwards(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _moments(table: pa.Table) -> NDArray[np.datetime64]:
+    moments: NDArray[np.int64] = table["asked_at"].cast("int64").to_numpy()
+    return moments.astype("datetime64[us]")
+
+
+def _backwards(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
     """Stretches of time from the newest to the oldest, each twice as long as the one before."""
-    step = _DAY
     while end > start:
         begin = max(start, end - step)
         yield begin, end

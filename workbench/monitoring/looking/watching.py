@@ -22,7 +22,7 @@ from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking import looks
 from workbench.monitoring.looking.known import Known
 from workbench.monitoring.looking.measuring import measure_window
-from workbench.monitoring.looking.news import News, read_news
+from workbench.monitoring.looking.news import News, nobody_spoke
 from workbench.monitoring.looking.ruling import in_use, not_judged, rules_of, signals_of
 from workbench.monitoring.looking.spans import MOST_WINDOWS, spans
 from workbench.monitoring.looking.subject import Subject
@@ -130,10 +130,13 @@ def watch(
         else:
             chosen = spans(subject, now, replayed=replayed, silence=not replayed)
             windows = [window for window in chosen.windows if present or window.end <= now]
-            told, absent = known.told_of(subject, windows, now)
-            findings = _look(subject, windows, now, known.news, told, known.findings, on_window)
+            new, absent = known.told_of(subject, windows, now)
+            told = _told(database, subject, known.news)
+            findings = _look(subject, windows, now, told, new, known.findings, on_window)
             watched = _record(database, subject, kept, known, findings, rules, now)
-            notes = (*chosen.notes, *_never_made(subject, known.news, absent), *watched.notes)
+            if known.news.everything and told is not None:
+                absent = count_absent(project, log, name)
+            notes = (*chosen.notes, *_never_made(absent), *watched.notes)
             watched = replace(watched, notes=notes)
         delivery = deliver(database, project.name, subject.config, clock)
     finally:
@@ -171,11 +174,11 @@ def look(
     database = open_database(project)
     try:
         with database.read() as connection:
-            news = read_news(connection, name, None, now)
             alerts = read(connection, name, model=project.model.name)
+        told = _told(database, subject)
     finally:
         database.close()
-    findings = _look(subject, chosen.windows, now, news, set(chosen.windows), {}, on_window)
+    findings = _look(subject, chosen.windows, now, told, set(chosen.windows), {}, on_window)
     return Watched(name, tuple(findings), alerts=tuple(alerts), notes=chosen.notes)
 
 
@@ -194,12 +197,12 @@ def _look(
     subject: Subject,
     windows: Sequence[Window],
     now: datetime,
-    news: News,
-    told: Collection[Window],
+    told: int | None,
+    new: Collection[Window],
     known: Mapping[Window, WindowFinding],
     on_window: OnWindow | None,
 ) -> list[WindowFinding]:
-    """Each of the windows as it is known now; something new was said of those that are told of."""
+    """Each of the windows as it is known now; something new was said of some of them."""
     findings = [
         known[window]
         for window in known
@@ -216,8 +219,8 @@ def _look(
                 window,
                 answerers,
                 now=now,
-                news=news,
-                told=window in told,
+                told=told,
+                new=window in new,
                 earlier=findings,
                 before=known.get(window),
             )
@@ -274,9 +277,15 @@ def _record(
     )
 
 
-def _never_made(subject: Subject, news: News, absent: int) -> Iterator[str]:
-    if news.everything and not news.silent:
-        absent = count_absent(subject.project, subject.log, subject.name)
+def _told(database: Database, subject: Subject, news: News | None = None) -> int | None:
+    """How much was said of the answers in the log; None for nothing ever."""
+    with database.read() as connection:
+        if nobody_spoke(connection, subject.name):
+            return None
+    return news.told if news is not None else 0
+
+
+def _never_made(absent: int) -> Iterator[str]:
     if absent:
         are = "label is" if absent == 1 else "labels are"
         yield f"{absent:,} {are} about predictions that this log never made"
