@@ -16,6 +16,7 @@ from tests.benchmarks import (
     lifecycle,
     monitoring,
     registry,
+    retraining,
     runner,
     scheduling,
     serving,
@@ -25,7 +26,7 @@ from workbench.project import open_project
 
 _PARTS = (
     *("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring"),
-    "scheduling",
+    *("scheduling", "retraining"),
 )
 _REPEATS = {
     "lifecycle": 3,
@@ -38,6 +39,7 @@ _REPEATS = {
     "serving": 3,
     "monitoring": 3,
     "scheduling": 3,
+    "retraining": 3,
 }
 _MEASURES = {
     "execution": execution.MEASURES,
@@ -46,6 +48,7 @@ _MEASURES = {
     "serving": serving.MEASURES,
     "monitoring": monitoring.MEASURES,
     "scheduling": scheduling.MEASURES,
+    "retraining": retraining.MEASURES,
 }
 
 
@@ -94,6 +97,8 @@ def main() -> None:
         monitoring.main(repeats["monitoring"], only)
     if "scheduling" in parts:
         scheduling.main(repeats["scheduling"], only)
+    if "retraining" in parts:
+        retraining.main(repeats["retraining"], only)
 
 
 main()

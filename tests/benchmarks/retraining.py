@@ -1,34 +1,42 @@
-"""From a trigger to a gated challenger, on a year of flights: ``python -m tests.benchmarks.retraining 3``."""
+"""Retraining: ``make bench ARGS="retraining --only challenger,rollback"``."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from tests.benchmarks.measure import run, spread
+from tests.benchmarks.execution.place import place
+from tests.benchmarks.execution.table import Goal, Row, Table
+from tests.benchmarks.measure import run
+from tests.benchmarks.monitoring import baking
 from workbench.monitoring.retraining import retrain
 from workbench.project import open_project
 from workbench.store.clock import SimulatedClock
 
-__all__ = ["main"]
+__all__ = ["MEASURES", "main"]
 
-GOAL_SECONDS = 30
+_GOAL_SECONDS = 30.0
 _LOG = "predictions/replay"
 _PHASES = ("gather", "prepare", "train", "validate", "serve", "monitor")
 _TODAY = datetime(2013, 12, 1, 5, tzinfo=UTC)
 
 
-def main(repeats: int) -> None:
-    """Print how long it takes, and what was decided."""
+def main(repeats: int, only: Sequence[str] = ()) -> None:
+    """Print a table for each measure."""
+    for name in only or MEASURES:
+        print(MEASURES[name](repeats), flush=True)
+
+
+def _challenger(repeats: int) -> Table:
+    """From a trigger to a gated challenger, on a year of flights."""
     workbench = [sys.executable, "-m", "workbench"]
     seconds, told = [], ""
-    with tempfile.TemporaryDirectory(prefix="workbench-bench-") as scratch:
+    with place() as scratch:
         for number in range(repeats):
-            root = Path(scratch) / f"demo-{number}"
-            run([*workbench, "init", str(root), "--template", "flights"], Path(scratch))
+            root = scratch / f"demo-{number}"
+            run([*workbench, "init", str(root), "--template", "flights"], scratch)
             run([*workbench, "run", *_PHASES], root)
             project = open_project(root)
             started = time.perf_counter()
@@ -36,8 +44,8 @@ def main(repeats: int) -> None:
             seconds.append(time.perf_counter() - started)
             assert done.retraining is not None, done.reason
             told = f"{done.retraining.trigger}, v{done.retraining.version} {done.retraining.decision}"
-    print(f"trigger → challenger gated  {spread(seconds)}   goal: {GOAL_SECONDS} s ({told})")
+    row = Row("trigger → challenger gated", seconds, goal=Goal(most=_GOAL_SECONDS), digits=1)
+    return Table(f"336,776 flights: prepare, train, validate, {repeats} times, warm", [row], [told])
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+MEASURES: dict[str, Callable[[int], Table]] = {"challenger": _challenger, "rollback": baking.measure}
