@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 # While batches are written the next is predicted. More and smaller ones cost more in all; fewer and larger
 # ones leave the processor idle while the disk works.
 _UNDER_WAY = 2
-_CALLS_TOGETHER = 32
+_CALLS_TOGETHER = 64
 # For how much of the time that the last batch took the next one waits for company.
 _PATIENCE = 0.25
 

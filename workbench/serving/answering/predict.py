@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from workbench.store.clock import Clock
 __all__ = ["Predicted", "Predictor"]
 
 ROWS_TOGETHER = 500
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 # What a feature builder or an estimator raises on values that it cannot take.
 _ABOUT_VALUES = (ValueError, TypeError, KeyError, OverflowError, ArithmeticError)
 
@@ -217,8 +218,9 @@ class Predictor:
             return times
         if self._simulated:
             raise Refused(400, "params.simulated_time is missing; this server was started for a replay")
-        now = self._clock.now().astimezone(UTC).replace(tzinfo=None)
-        return np.full(asked.rows, now, dtype="datetime64[us]")
+        # In integers: NumPy takes three times as long for a datetime.
+        now = (self._clock.now() - _EPOCH) // _MICROSECOND
+        return np.full(asked.rows, now).view("datetime64[us]")
 
 
 def _parts(batch: Batch, counts: Sequence[int]) -> Iterator[Answer]:

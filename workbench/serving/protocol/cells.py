@@ -46,7 +46,8 @@ _MISSING_WORDS = frozenset(
 _from_iso = datetime.fromisoformat
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _NAT = -(2**63)
-_EARLIEST, _LATEST = np.datetime64("0001-01-01T00:00:00"), np.datetime64("9999-12-31T23:59:59.999999")
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _BOOLEAN_WORDS = {"True": 1.0, "true": 1.0, "TRUE": 1.0, "False": 0.0, "false": 0.0, "FALSE": 0.0}
 
 
@@ -117,10 +118,10 @@ def times(name: str, cells: Sequence[Cell] | NDArray[Any]) -> NDArray[np.datetim
         read = [_NAT if cell is None else (_from_iso(cell) - _EPOCH) // _MICROSECOND for cell in texts]
     except (ValueError, TypeError, OverflowError):
         raise _no_time(f"column {shown(name)}", cells) from None
-    instants = np.array(read, dtype=np.int64).view("datetime64[us]")
-    if ((instants < _EARLIEST) | (instants > _LATEST)).any():
+    # With its offset a time can lie before the year 1 or after 9999.
+    if max(read) > _LATEST or (min(read) < _EARLIEST and any(_NAT < instant < _EARLIEST for instant in read)):
         raise _no_time(f"column {shown(name)}", cells)
-    return instants
+    return np.array(read, dtype=np.int64).view("datetime64[us]")
 
 
 def read_time(where: str, text: str) -> datetime:
