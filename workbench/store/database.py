@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from workbench.project import Project
@@ -77,17 +77,21 @@ def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> 
 def _engine(url: str, wait: float, _process: int) -> Engine:
     """The engine is kept, with the statements that it has compiled: that takes longer than they do.
 
-    No connection is kept, so that a file may go and come back. A forked process makes its own.
+    No connection is kept, so that a file may go and come back. A forked process makes its own. A database
+    that may be lost in a power cut says so in its address: ``sqlite:////FILE?synchronous=OFF``.
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(1, round(wait))})
-    engine = create_engine(url, connect_args={"timeout": wait, "check_same_thread": False})
+    address = make_url(url)
+    synchronous = "OFF" if address.query.get("synchronous") == "OFF" else "FULL"
+    plain = address.difference_update_query(["synchronous"])
+    engine = create_engine(plain, connect_args={"timeout": wait, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
         # The rollback journal is safe with many writers on every SQLite; WAL is not before 3.51.3.
         connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine

@@ -253,8 +253,12 @@ def _ignored(context: contexts.RunContext) -> tuple[str, ...]:
     folders = [str(folder) for folder in (*ours, *settings, *system, *runtime)]
     stores = (os.environ.get("MLFLOW_TRACKING_URI", ""), context.database)
     # Wherever they lie; beside such a file SQLite keeps others whose names begin alike.
-    files = [os.path.realpath(store.removeprefix(_SQLITE)) for store in stores if store.startswith(_SQLITE)]
-    return (*_environment(), *files, *(os.path.realpath(folder) + os.sep for folder in folders))
+    paths = (store.removeprefix(_SQLITE).partition("?")[0] for store in stores if store.startswith(_SQLITE))
+    return (
+        *_environment(),
+        *map(os.path.realpath, paths),
+        *(os.path.realpath(folder) + os.sep for folder in folders),
+    )
 
 
 def _store_hosts(context: contexts.RunContext) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from workbench.monitoring.backtest.hindsight import Hindsight
 from workbench.monitoring.backtest.outcome import PolicyOutcome
 from workbench.monitoring.backtest.process import Step, Task
 from workbench.monitoring.backtest.stepping import OnStep, live
-from workbench.monitoring.backtest.trainings import Trainings, first_decision
+from workbench.monitoring.backtest.trainings import First, Trainings
 from workbench.monitoring.backtest.worlds import Place
 from workbench.monitoring.findings.windows import Window
 from workbench.project import open_project
@@ -47,7 +47,7 @@ def _outcome(task: Task, on_step: OnStep) -> PolicyOutcome:
     begun = time.monotonic()
     place = Place.of(open_project(task.project), task.name)
     world, trainings = place.make(task.policy), Trainings(place.shared)
-    lived = live(world, task.plan, first_decision(place.project, task.plan), trainings, on_step)
+    lived = live(world, task.plan, First.of(place.project, task.plan), trainings, on_step)
     hindsight = Hindsight(place.project, world.project, task.plan, lived)
     events = events_of(world.project, lived.log, hindsight)
     alone = time.monotonic() - begun - trainings.elapsed

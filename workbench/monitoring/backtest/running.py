@@ -18,7 +18,7 @@ from workbench.monitoring.backtest.outcome import Backtest, PolicyOutcome
 from workbench.monitoring.backtest.policies import USUAL, Policy, find
 from workbench.monitoring.backtest.process import Task, WorldProcess
 from workbench.monitoring.backtest.settings import left_out
-from workbench.monitoring.backtest.trainings import first_decision
+from workbench.monitoring.backtest.trainings import First
 from workbench.monitoring.backtest.worlds import Place
 from workbench.project import Project
 
@@ -101,7 +101,7 @@ def run(
     """
     chosen = _chosen(project, policies)
     plan = plan_of(project, since=since, until=until, step=step)
-    first_decision(project, plan)
+    First.of(project, plan)
     place = Place.of(project, name)
     place.root.parent.mkdir(exist_ok=True)
     try:

@@ -22,13 +22,12 @@ from workbench.errors import PromotionRefused
 from workbench.execution.schedule.times import next_time
 from workbench.monitoring.backtest.history import History, Plan
 from workbench.monitoring.backtest.policies import Policy
-from workbench.monitoring.backtest.trainings import Trainings
+from workbench.monitoring.backtest.trainings import First, Trainings
 from workbench.monitoring.backtest.worlds import World
 from workbench.monitoring.baking import bake
 from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking.watching import watch
-from workbench.monitoring.retraining import Decision, retrain
-from workbench.monitoring.retraining.steps import given
+from workbench.monitoring.retraining import retrain
 from workbench.project import Project
 from workbench.registry import ModelVersion, Validation
 from workbench.serving.answering.inline import Inline
@@ -79,13 +78,13 @@ class Lived:
     first: str
 
 
-def live(world: World, plan: Plan, first: Decision, trainings: Trainings, on_step: OnStep) -> Lived:
+def live(world: World, plan: Plan, first: First, trainings: Trainings, on_step: OnStep) -> Lived:
     """Live through a world from the first day to the last.
 
     Parameters
     ----------
-    first : Decision
-        What the first champion learns from, and is judged on.
+    first : First
+        How the first champion is made.
     on_step : callable
         Told which step is over, and what has happened in it.
     """
@@ -102,11 +101,10 @@ def live(world: World, plan: Plan, first: Decision, trainings: Trainings, on_ste
     return Lived(life.history, life.score, life.version, life.log_name, note)
 
 
-def _begin(world: World, first: Decision, trainings: Trainings, clock: SetClock) -> str:
+def _begin(world: World, first: First, trainings: Trainings, clock: SetClock) -> str:
     """Train the first champion and put it in front; what there is to say of it."""
     project = world.project
-    parameters = given(project, first.parameters)
-    done = trainings(project, project.config.retraining.phases, parameters)
+    done = trainings(project, first.phases, first.parameters)
     if done.status != "finished":
         failed = next((phase for phase in done.phases if phase.status == "failed"), None)
         said = f"{failed.phase} failed: {failed.why}" if failed else done.status
@@ -122,9 +120,9 @@ def _begin(world: World, first: Decision, trainings: Trainings, clock: SetClock)
     return _said_of(project, version, first)
 
 
-def _said_of(project: Project, version: ModelVersion, first: Decision) -> str:
+def _said_of(project: Project, version: ModelVersion, first: First) -> str:
     validation = Validation.from_dict(registry.evidence(version, project))
-    learnt = f"v{version.version}, which learnt from what was known before {first.train_until:%Y-%m-%d}"
+    learnt = f"v{version.version}, which learnt from what was known before {first.until:%Y-%m-%d}"
     if validation.verdict == "passed":
         return f"{learnt}, passed its gates."
     hindering = [f"{gate.name}: {gate.why}" for gate in validation.gates if gate.verdict != "passed"]

@@ -112,7 +112,9 @@ class Place:
             The policy sets what there is not.
         """
         shared, root = self.shared, self.folder(policy)
-        stores = {"tracking": shared.tracking_uri, "data": shared.data_uri}
+        # What is cut short is lived again from its first day, so nothing has to be on disk before it goes on.
+        database = f"sqlite:///{root / '.workbench' / 'workbench.db'}?synchronous=OFF"
+        stores = {"tracking": shared.tracking_uri, "data": shared.data_uri, "database": database}
         settings = as_toml(settings_of(self.project, policy, stores))
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
@@ -181,7 +183,8 @@ def _code(project: Project) -> list[Path]:
     """The files that phases, helpers and gates need."""
     config = project.config
     found = {project.root / phase.notebook for phase in config.phases.values()}
-    found |= {path for path in project.helpers.rglob("*") if not _is_derived(path.relative_to(project.root))}
+    beside = (path for path in project.helpers.rglob("*") if path.suffix != ".ipynb")  # phases' are there
+    found |= {path for path in beside if not _is_derived(path.relative_to(project.root))}
     if config.gates.regression_cases:
         found.add(project.root / config.gates.regression_cases)
     patterns = [pattern for phase in config.phases.values() for pattern in phase.reads]
