@@ -15,6 +15,7 @@ from tests.benchmarks import (
     index,
     lifecycle,
     monitoring,
+    panels,
     registry,
     retraining,
     runner,
@@ -26,7 +27,7 @@ from workbench.project import open_project
 
 _PARTS = (
     *("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring"),
-    *("scheduling", "retraining"),
+    *("scheduling", "panels", "retraining"),
 )
 _REPEATS = {
     "lifecycle": 3,
@@ -39,6 +40,7 @@ _REPEATS = {
     "serving": 3,
     "monitoring": 3,
     "scheduling": 3,
+    "panels": 5,
     "retraining": 3,
 }
 _MEASURES = {
@@ -48,6 +50,7 @@ _MEASURES = {
     "serving": serving.MEASURES,
     "monitoring": monitoring.MEASURES,
     "scheduling": scheduling.MEASURES,
+    "panels": panels.MEASURES,
     "retraining": retraining.MEASURES,
 }
 
@@ -63,7 +66,11 @@ def main() -> None:
     parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
     parser.add_argument("--only", default="", help=parts_of)
     parser.add_argument("--quick", action="store_true", help="of serving: short stretches, a small log")
-    parser.add_argument("--full", action="store_true", help="of serving: a log of ten million rows")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="of serving: a log of ten million rows; of panels: a hundred thousand runs",
+    )
     chosen = parser.parse_args()
     only = [name for name in chosen.only.split(",") if name]
     if only and chosen.part not in _MEASURES:
@@ -97,6 +104,8 @@ def main() -> None:
         monitoring.main(repeats["monitoring"], only)
     if "scheduling" in parts:
         scheduling.main(repeats["scheduling"], only)
+    if "panels" in parts:
+        panels.main(repeats["panels"], only, full=chosen.full)
     if "retraining" in parts:
         retraining.main(repeats["retraining"], only)
 

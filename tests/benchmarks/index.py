@@ -21,7 +21,7 @@ from tests.projects import make_project
 from workbench.project import Project
 from workbench.tracking import index, runs, store
 
-__all__ = ["main"]
+__all__ = ["add_runs", "main", "search_all"]
 
 _RUNS, _NEW, _VALUES = 10_000, 1_000, 10
 _PHASES = ("gather", "train", "validate", runs.PIPELINE)
@@ -33,7 +33,7 @@ def main(repeats: int) -> None:
         project = make_project(scratch / "many", {phase: [] for phase in _PHASES[:3]})
         store.experiment_id(project, draft=False)
         newest = time.time() - 3600
-        _add_runs(project, _RUNS, newest, apart=60)
+        add_runs(project, _RUNS, newest, apart=60)
         built = _timed(lambda: index.rebuild(project))()
         pair = [run.run_id for run in runs.list_runs(project, phase="train", limit=2)]
         taken = in_turn(
@@ -42,7 +42,7 @@ def main(repeats: int) -> None:
                 "runs": _command(project, "runs"),
                 "status": _command(project, "status"),
                 "diff": _command(project, "diff", *pair),
-                "all": _timed(lambda: _search_all(project)),
+                "all": _timed(lambda: search_all(project)),
             },
         )
         caught_up = [_catch_up(project) for _ in range(repeats)]
@@ -79,7 +79,8 @@ def _timed(what: Callable[[], object]) -> Callable[[], float]:
     return timed
 
 
-def _search_all(project: Project) -> None:
+def search_all(project: Project, expected: int = _RUNS) -> None:
+    """Read all runs as MLflow's own client does, page by page."""
     client, token, found = store.client(project), None, 0
     while True:
         page = client.search_runs(
@@ -88,7 +89,7 @@ def _search_all(project: Project) -> None:
         found, token = found + len(page), page.token
         if not token:
             break
-    if found < _RUNS:
+    if found < expected:
         raise RuntimeError(f"MLflow found {found} runs")
 
 
@@ -97,7 +98,7 @@ def _catch_up(project: Project) -> float:
     runs.list_runs(project, limit=1)
     with index.opened(project) as opened:
         before = len(opened.known(limit=None))
-    _add_runs(project, _NEW, time.time(), apart=0.0005)
+    add_runs(project, _NEW, time.time(), apart=0.0005)
     seconds = _timed(lambda: runs.list_runs(project, limit=20))()
     with index.opened(project) as opened:
         if len(opened.known(limit=None)) != before + _NEW:
@@ -105,7 +106,7 @@ def _catch_up(project: Project) -> float:
     return seconds
 
 
-def _add_runs(project: Project, count: int, newest: float, apart: float) -> None:
+def add_runs(project: Project, count: int, newest: float, apart: float) -> None:
     """Finished runs, the last of which started at ``newest``, one every ``apart`` seconds."""
     values = random.Random(count)
     tables: dict[str, list[tuple[object, ...]]] = {
