@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from workbench.project import Project, open_project
 
-__all__ = ["HELPERS", "make_project", "migrated_stores", "write_notebook"]
+__all__ = ["HELPERS", "make_project", "migrated_database", "migrated_stores", "write_notebook"]
 
 HELPERS = '''
 """Helpers of the tiny project."""
@@ -79,6 +79,18 @@ def migrated_stores() -> Path:
 
     store.client(open_project(folder))
     return folder / ".workbench"
+
+
+@functools.cache
+def migrated_database() -> Path:
+    """An empty workbench database that is migrated already: that takes most of a small test's time."""
+    folder = Path(tempfile.mkdtemp(prefix="workbench-database-"))
+    (folder / "workbench.toml").write_text(_CONFIG + '\n[phases.x]\nnotebook = "x.ipynb"\n')
+    from workbench.store.database import open_database
+
+    project = open_project(folder)
+    open_database(project).close()
+    return project.state / "workbench.db"
 
 
 def write_notebook(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from tests.projects import migrated_database
 from workbench.config import AlertConfig
 from workbench.monitoring.alerts import Alert, Evaluation, WindowSignals, evaluate, read
 from workbench.monitoring.findings.signal import Signal
@@ -107,15 +106,5 @@ def make(folder: Path, url: str = "", more: str = "") -> Project:
     (folder / "workbench.toml").write_text(_PROJECT.format(url=url) + more)
     project = open_project(folder)
     if not url:
-        shutil.copyfile(_migrated(), project.state / "workbench.db")
+        shutil.copyfile(migrated_database(), project.state / "workbench.db")
     return project
-
-
-@functools.cache
-def _migrated() -> Path:
-    """An empty database that is migrated already: that takes most of a test's time."""
-    folder = Path(tempfile.mkdtemp(prefix="workbench-alerts-"))
-    (folder / "workbench.toml").write_text(_PROJECT.format(url=""))
-    project = open_project(folder)
-    open_database(project).close()
-    return project.state / "workbench.db"

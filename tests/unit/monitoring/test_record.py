@@ -15,8 +15,10 @@ from tests.unit.monitoring import watched
 from tests.unit.monitoring.alerting import make
 from workbench.monitoring import WindowFinding
 from workbench.monitoring.findings import record
+from workbench.monitoring.findings.pruning import prune
 from workbench.monitoring.findings.windows import Window
 from workbench.store import tables
+from workbench.store.clock import SimulatedClock
 from workbench.store.database import Database, open_database
 
 LOG = "predictions/live"
@@ -113,6 +115,26 @@ def test_that_time_passes_is_no_finding(kept: Kept) -> None:
     assert kept.add(changed(YEAR[0], performance=dataclasses.replace(performance, labels=older))) == 0
     late = dataclasses.replace(older, state="short")
     assert kept.add(changed(YEAR[0], performance=dataclasses.replace(performance, labels=late))) == 1
+
+
+def test_older_revisions_go_after_a_while_and_the_newest_stays(tmp_path: Path) -> None:
+    project = make(
+        tmp_path / "project", more='[model]\nname = "m"\nfeatures = "x:y"\n[retention]\ndays = 30\n'
+    )
+    database = open_database(project)
+    kept = Kept(database)
+    kept.add(*YEAR)
+    kept.add(changed(YEAR[0], rows=YEAR[0].versions[0].rows + 5))
+    kept.add(YEAR[1], model="another")
+    kept.add(changed(YEAR[1], rows=1), model="another")
+    soon, later = (SimulatedClock(YEAR[0].evaluated_at + timedelta(days)) for days in (29, 31))
+    assert prune(project, clock=soon) == 0
+    assert prune(project, clock=later, dry_run=True) == prune(project, clock=later) == 1
+    assert prune(project, clock=later) == 0
+    assert kept.revisions.count(("2013-01", 2)) == 1
+    assert ("2013-01", 1) not in kept.revisions
+    assert len(kept.newest()) == 3
+    database.close()
 
 
 def test_windows_of_two_lengths_stand_beside_each_other(kept: Kept) -> None:

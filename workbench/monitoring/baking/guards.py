@@ -9,6 +9,7 @@ from datetime import datetime
 
 from workbench.config.baking import BakingConfig
 from workbench.monitoring.baking.evidence import Before, Outcome, Violation, WindowFigures
+from workbench.monitoring.health.shares import least_share
 from workbench.registry.gates.bootstrap import Interval
 from workbench.tracking.metrics import improvement
 
@@ -142,13 +143,10 @@ def _shifted(config: BakingConfig, window: WindowFigures, before: Before | None)
 
 
 def _of_many(guard: str, config: BakingConfig, bad: int, rows: int, allowed: float, says: str) -> Finding:
-    """Whether surely more than allowed are bad: the whole Wilson interval lies above."""
+    """Whether surely more than allowed are bad."""
     if rows < config.minimum_rows:
         return Finding(guard, None, f"{says}; {config.minimum_rows:,} rows are asked")
-    from scipy.stats import binomtest
-
-    low = binomtest(bad, rows).proportion_ci(_CONFIDENCE, method="wilson").low
-    return Finding(guard, bool(low > allowed), says)
+    return Finding(guard, least_share(bad, rows, _CONFIDENCE) > allowed, says)
 
 
 def _violation(found: Finding, at: datetime) -> Violation:

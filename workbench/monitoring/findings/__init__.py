@@ -6,6 +6,7 @@
 :mod:`~workbench.monitoring.findings.finding`      what one window showed, version by version
 :mod:`~workbench.monitoring.findings.documents`    dataclasses as JSON, and back
 :mod:`~workbench.monitoring.findings.record`       findings in the workbench database
+:mod:`~workbench.monitoring.findings.pruning`      older revisions go after a while
 :mod:`~workbench.monitoring.findings.frame`        findings as a table
 =================================================  ==================================================
 

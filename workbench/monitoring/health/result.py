@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from workbench.monitoring.findings.signal import Signal, SignalVerdict
+from workbench.monitoring.health.shares import least_share
 from workbench.monitoring.health.volume import Silence, Volume
 from workbench.registry.gates.validation import plain
 
@@ -131,8 +132,6 @@ class Health:
         refused = f"; {self.refused:,} more were refused as no rows at all" if self.refused else ""
         if not asked:
             return Signal("health.failed_share", float("nan"), "inconclusive", f"nothing was asked{refused}")
-        from scipy.stats import binomtest
-
-        low = binomtest(self.failed, asked).proportion_ci(_CONFIDENCE, method="exact").low
+        many = least_share(self.failed, asked, _CONFIDENCE) > _FAILED_SHARE
         says = f"{self.failed:,} of {asked:,} rows failed ({self.failed_share:.2%}){refused}"
-        return Signal("health.failed_share", self.failed_share, "bad" if low > _FAILED_SHARE else "ok", says)
+        return Signal("health.failed_share", self.failed_share, "bad" if many else "ok", says)
