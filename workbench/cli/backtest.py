@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = 12
+# What a terminal has no room for.
+_ON_PAGE = ["worth", "lost to the best", "computing"]
 
 
 @click.command(
@@ -111,15 +113,10 @@ def _policies(
 ) -> tuple[Policy, ...]:
     """Those that are named and those of the file, each in its variants; the usual ones when none is given."""
     from workbench.monitoring import backtest as backtests
-    from workbench.monitoring.backtest.choosing import NEVER
 
     chosen = backtests.find(project, names or (() if file else backtests.USUAL))
     chosen += backtests.read_file(file) if file else ()
-    varied = dict(map(backtests.parse_variation, variations))
-    if not varied:
-        return chosen
-    still = tuple(policy for policy in chosen if policy.name == NEVER)
-    return (*still, *backtests.vary([policy for policy in chosen if policy.name != NEVER], varied))
+    return backtests.vary(chosen, dict(map(backtests.parse_variation, variations)))
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -128,26 +125,17 @@ def _day(moment: datetime | None) -> date | None:
 
 def _show(found: Backtest, choice: Choice, page: Path) -> None:
     from workbench.cli.output import print_table
-    from workbench.monitoring.backtest import answer
-    from workbench.monitoring.backtest.page.tables import ranking
-    from workbench.registry.card.document import Table
+    from workbench.monitoring.backtest import answer, ranked
     from workbench.store.texts import one_line
 
     click.secho(one_line(answer(choice)), fg="red" if choice.verdict == "did not hold" else None, bold=True)
     click.echo()
-    for block in ranking(found, choice):
-        if isinstance(block, Table):
-            print_table(block.columns, [[_plain(cell) for cell in row] for row in block.rows[:_SHOWN]])
-            if len(block.rows) > _SHOWN:
-                click.echo(f"and {len(block.rows) - _SHOWN} more on the page")
+    table = ranked(found, choice).drop(columns=_ON_PAGE, errors="ignore").map(one_line)
+    print_table(list(table.columns), table.head(_SHOWN).itertuples(index=False))
+    if len(table) > _SHOWN:
+        click.echo(f"and {len(table) - _SHOWN} more on the page")
     click.echo()
     click.echo(f"page: {page}")
-
-
-def _plain(cell: Any) -> str:
-    from workbench.store.texts import one_line
-
-    return one_line(cell if isinstance(cell, str) else f"{cell[0]} ({cell[1].word})")
 
 
 def _facts(found: Backtest, choice: Choice, page: Path) -> dict[str, Any]:
@@ -180,7 +168,9 @@ def _next(chosen: Policy, choice: Choice) -> str:
     sections = _sections(chosen)
     if not sections:
         return "nothing has to change: workbench.toml says so already"
-    return "let workbench.toml say so, and workbench check read it:\n\n" + sections
+    if choice.verdict == "did not hold":
+        return f"look at the page, since that did not hold; to take it all the same:\n\n{sections}"
+    return f"let workbench.toml say so:\n\n{sections}"
 
 
 def _sections(policy: Policy) -> str:

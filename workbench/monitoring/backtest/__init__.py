@@ -9,6 +9,7 @@
 :class:`Backtest`           what came of it, policy by policy
 :func:`recommend`           which of them it would choose, how sure that is, and whether it held
 :func:`answer`              the same in words
+:func:`ranked`              policies side by side, the best first
 :func:`publish`             a page of all that, and everything as JSON and as a table
 ==========================  =========================================================================
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from workbench.monitoring.backtest.choosing import Choice, choose, recommend
 from workbench.monitoring.backtest.outcome import Backtest, Day, Event, PolicyOutcome, Span
-from workbench.monitoring.backtest.page import answer, publish
+from workbench.monitoring.backtest.page import answer, publish, ranked
 from workbench.monitoring.backtest.policies import USUAL, Policy, find, parse_variation, read_file, vary
 from workbench.monitoring.backtest.running import Progress, run
 
@@ -38,6 +39,7 @@ __all__ = [
     "find",
     "parse_variation",
     "publish",
+    "ranked",
     "read_file",
     "recommend",
     "run",

@@ -91,12 +91,14 @@ class Stretch:
     def name(self) -> str:
         """``January to August 2013`` where it is whole months, else its first and its last day."""
         first, last = self.since, max(self.since, self.until - timedelta(days=1))
-        if not self.since.day == self.until.day == 1 or first == last:
-            days = [f"{day.day} {day:%B %Y}" for day in dict.fromkeys((first, last))]
-            return " to ".join(days)
-        if (first.year, first.month) == (last.year, last.month):
-            return f"{last:%B %Y}"
-        return f"{first:%B}{'' if first.year == last.year else f' {first.year}'} to {last:%B %Y}"
+        months = self.since.day == self.until.day == 1 and self.since < self.until
+        begin, end = (f"{day:%B}" if months else f"{day.day} {day:%B}" for day in (first, last))
+        if first.year != last.year:
+            return f"{begin} {first.year} to {end} {last.year}"
+        if begin == end:
+            return f"{end} {last.year}"
+        begin = f"{first.day}" if first.month == last.month else begin
+        return f"{begin} to {end} {last.year}"
 
     def of(self, policy: str) -> Standing:
         return next(standing for standing in self.standings if standing.policy == policy)

@@ -134,13 +134,19 @@ def parse_variation(text: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def vary(policies: Sequence[Policy], variations: Mapping[str, Sequence[Any]]) -> tuple[Policy, ...]:
-    """Each policy with each combination of values, named like ``drift[training_days=60]``."""
+    """Each policy with each combination of values, named like ``drift[training_days=60]``.
+
+    One that nothing ever triggers, such as ``never``, stays as it is: it would do the same with all of them.
+    """
     if not variations:
         return tuple(policies)
     return tuple(one for policy in policies for one in _variants(policy, variations))
 
 
 def _variants(policy: Policy, variations: Mapping[str, Sequence[Any]]) -> Iterator[Policy]:
+    if policy.settings.get("retraining.trigger") == []:
+        yield policy
+        return
     for values in itertools.product(*variations.values()):
         chosen = dict(zip(variations, values, strict=True))
         told = ",".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in chosen.items())

@@ -35,10 +35,13 @@ def day_axis(ax: Axes, since: date, until: date, narrow: bool, most: int = 13) -
 
     places = AutoDateLocator(minticks=3, maxticks=min(most, 6) if narrow else most)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(places)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(places))  # type: ignore[no-untyped-call]
+    names = ConciseDateFormatter(places, show_offset=False)  # type: ignore[no-untyped-call]
+    # Of a day, an hour and what is shorter: each says which day it is of.
+    names.formats[2:] = ["%-d %b", "%-d %b %H:%M", "%-d %b %H:%M", "%-d %b %H:%M"]
+    names.zero_formats[3:] = ["%-d %b", "%-d %b %H:%M", "%-d %b %H:%M"]
+    ax.xaxis.set_major_formatter(names)
     ax.set_xlim(at_day(since), at_day(until))
     ax.tick_params(labelsize=size(narrow), length=0, colors=INK)
-    ax.xaxis.get_offset_text().set(size=size(narrow), color=QUIET)
     ax.grid(axis="y", color="#e2e8f0", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -20,6 +20,8 @@ def heading(choice: Choice) -> str:
     """The recommendation in a few words."""
     if len(choice.whole.standings) == 1:
         return f"What “{choice.policy}” would have done"
+    if choice.verdict == "did not hold":
+        return f"“{choice.policy}” was chosen, and did not hold"
     if choice.policy == choice.plain:
         return f"“{choice.policy}” would have been enough"
     return f"“{choice.policy}” is the policy to take"
@@ -119,6 +121,7 @@ def about(value: float, digits: int = 3) -> str:
     if not value:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
+    places = min(places, 0) if abs(value) >= 100 else places
     return f"{round(value, places):,.{max(places, 0)}f}".replace("-", "−")
 
 

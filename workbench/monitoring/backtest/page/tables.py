@@ -21,10 +21,12 @@ from workbench.registry.card.document import (
 from workbench.tracking.page import duration, moment
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.monitoring.backtest.outcome import Backtest, EventKind, PolicyOutcome
     from workbench.registry.gates.bootstrap import Interval
 
-__all__ = ["detail_sections", "ranking"]
+__all__ = ["detail_sections", "ranked", "ranking"]
 
 _MOST_EVENTS = 500
 _BECAME: tuple[EventKind, ...] = ("promoted", "proposed", "refused", "failed", "rolled_back")
@@ -39,9 +41,8 @@ def ranking(backtest: Backtest, choice: Choice) -> Iterator[Block]:
     compared = (than, "lost to the best") if len(backtest.policies) > 1 else ()
     figures = ("worth" if backtest.unit else what, *compared)
     columns = ("policy", *figures, "retrainings", "alerts that mattered", "computing")
-    ranked = sorted(choice.whole.standings, key=lambda item: item.behind.value)
     rows = []
-    for standing in ranked:
+    for standing in sorted(choice.whole.standings, key=lambda item: item.behind.value):
         item, gain = backtest.policy(standing.policy), standing.gain
         beyond = "–" if item.policy == choice.plain else f"{figure(choice, gain.value)}{_ends(choice, gain)}"
         against = (beyond, figure(choice, standing.behind.value)) if compared else ()
@@ -50,6 +51,17 @@ def ranking(backtest: Backtest, choice: Choice) -> Iterator[Block]:
         worth = figure(choice, standing.value, 4)
         rows.append((name, worth, *against, _retrainings(item), _alerts(item), duration(item.seconds)))
     yield Table(columns, tuple(rows), frozenset({*figures, "computing"}))
+
+
+def ranked(backtest: Backtest, choice: Choice) -> pd.DataFrame:
+    """The same as a table of texts, for a notebook and a terminal."""
+    import pandas as pd
+
+    (table,) = (block for block in ranking(backtest, choice) if isinstance(block, Table))
+    rows = [
+        [cell if isinstance(cell, str) else f"{choice.policy} (chosen)" for cell in row] for row in table.rows
+    ]
+    return pd.DataFrame(rows, columns=list(table.columns))
 
 
 def detail_sections(backtest: Backtest, choice: Choice) -> Iterator[Section]:
@@ -127,4 +139,4 @@ def _events(item: PolicyOutcome) -> Table:
 
 
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
