@@ -22,14 +22,18 @@ def prune(dry_run: bool, as_json: bool) -> None:
 
     What stays whatever its age: the newest reports of each phase, what runs, and all that model versions,
     the ledger and the data in use lead back to. Old output of schedules goes, too, and checked-out commits
-    to which none is pinned any more. Nothing is asked; look with --dry-run first.
+    to which none is pinned any more, and what the monitor once found of a window and has found anew since.
+    Nothing is asked; look with --dry-run first.
     """
     project = open_project()
 
     from workbench.execution.schedule import left_over
+    from workbench.monitoring.findings import pruning
+    from workbench.store.clock import project_clock
     from workbench.tracking import retention
 
     chosen, scheduled = retention.plan(project), left_over.left_over(project)
+    findings = pruning.prune(project, clock=project_clock(), dry_run=dry_run)
     if not dry_run:
         left_over.remove(project, scheduled)
         retention.apply(project, chosen)
@@ -40,9 +44,9 @@ def prune(dry_run: bool, as_json: bool) -> None:
     if as_json:
         from workbench.cli.output import print_json
 
-        print_json(_as_json(chosen, scheduled, dry_run))
+        print_json({**_as_json(chosen, scheduled, dry_run), "findings": findings})
     else:
-        _show(project, chosen, scheduled, dry_run)
+        _show(project, chosen, scheduled, findings, dry_run)
 
 
 def _as_json(chosen: Plan, scheduled: LeftOver, dry_run: bool) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def _as_json(chosen: Plan, scheduled: LeftOver, dry_run: bool) -> dict[str, Any]
     }
 
 
-def _show(project: Project, chosen: Plan, scheduled: LeftOver, dry_run: bool) -> None:
+def _show(project: Project, chosen: Plan, scheduled: LeftOver, findings: int, dry_run: bool) -> None:
     phases = Counter(folder.parent.name for folder in chosen.reports)
     for phase, count in sorted(phases.items()):
         click.echo(f"  {phase:<12} {_count(count, 'report')}")
@@ -69,12 +73,14 @@ def _show(project: Project, chosen: Plan, scheduled: LeftOver, dry_run: bool) ->
     if not scheduled.empty:
         counts = (_count(len(scheduled.files), "file"), _count(len(scheduled.trees), "checked-out commit"))
         click.echo(f"  {'schedules':<12} {' and '.join(each for each in counts if each[0] != '0')}")
+    if findings:
+        click.echo(f"  {'findings':<12} {_count(findings, 'older revision')}")
     for run_id, reason in chosen.kept.items():
         click.secho(f"  stays        {run_id[:8]}: {reason}", dim=True)
     verb = "would be removed" if dry_run else "removed"
     click.echo(
         f"{verb}: {(chosen.bytes + scheduled.bytes) / 1e6:,.1f} MB in files"
-        if not (chosen.empty and scheduled.empty)
+        if findings or not (chosen.empty and scheduled.empty)
         else "nothing to remove"
     )
     if chosen.days is None:
