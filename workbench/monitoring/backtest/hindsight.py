@@ -90,13 +90,15 @@ class Hindsight:
         rows = self.lived.history.between(window)
         known, versions = self._known[rows], self.lived.version[rows]
         found, counts = np.unique(versions[versions > 0], return_counts=True)
+        y, score = self.lived.history.truth[rows][known], self.lived.score[rows][known]
         return Day(
             day=window.start.astimezone(ZoneInfo(self.plan.timezone)).date(),
             version=int(found[counts.argmax()]) if len(found) else 0,
             rows=rows.stop - rows.start,
-            labelled=int(known.sum()),
-            positives=int((self.lived.history.truth[rows][known] > 0).sum()),
+            labelled=len(y),
+            positives=int((y > 0).sum()),
             worth=self._worth_of(rows),
+            metric=_number(self._metric(y, score)),
         )
 
     def _span(self, window: Window) -> Span:
