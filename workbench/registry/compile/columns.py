@@ -57,14 +57,14 @@ def frame_of(columns: Columns) -> pd.DataFrame:
     """A frame as the server's plain path makes it: categories as pandas text, times with their zone."""
     import pandas as pd
 
-    return pd.DataFrame({name: _series(values) for name, values in columns.items()})
+    return pd.DataFrame({name: _typed(values) for name, values in columns.items()})
 
 
-def _series(values: NDArray[Any]) -> pd.Series[Any]:
+def _typed(values: NDArray[Any]) -> Any:
     import pandas as pd
 
     if values.dtype == object:
-        return pd.Series(values, dtype="str")
+        return pd.array(values, dtype="str")
     if values.dtype.kind == "M":
-        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
-    return pd.Series(values)
+        return pd.array(values.astype("datetime64[us]", copy=False), dtype=pd.DatetimeTZDtype("us", "UTC"))
+    return values

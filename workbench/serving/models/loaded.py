@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import ServingError
-from workbench.registry.compile import Path, columns_of
+from workbench.registry.compile import Path, columns_of, frame_of
 from workbench.serving.health import Memory
 from workbench.serving.log.batch import Columns
 from workbench.serving.protocol.schema import RequestSchema
@@ -60,8 +60,13 @@ class FeatureBuilder:
             return self.build_arrays(columns, self.tables, asked_at)
         return columns_of(self.frame(schema, columns, asked_at))
 
-    def check_arrays(self, schema: RequestSchema, columns: Columns, asked_at: NDArray[np.datetime64]) -> None:
+    def check_arrays(self, schema: RequestSchema, columns: Columns, asked_at: NDArray[np.datetime64]) -> bool:
         """Hold ``build_arrays`` to ``build``, on these rows together and on the first of them alone.
+
+        Returns
+        -------
+        bool
+            Whether a frame made of its arrays is the one that ``build`` makes, in types and order as well.
 
         Raises
         ------
@@ -69,16 +74,20 @@ class FeatureBuilder:
             They differ: training has other features than the server would build.
         """
         if self.build_arrays is None:
-            return
+            return False
+        alike = True
         for rows in (slice(None), slice(1)):
             part, moments = {name: values[rows] for name, values in columns.items()}, asked_at[rows]
-            wanted = columns_of(self.frame(schema, part, moments))
+            frame = self.frame(schema, part, moments)
+            wanted = columns_of(frame)
             found = self.build_arrays(part, self.tables, moments)
             for name, values in wanted.items():
                 if name not in found or not _same(values, found[name]):
                     raise ServingError(
                         f"build_arrays builds the feature {name!r} otherwise than build, which training uses"
                     )
+            alike = alike and frame_of(found).dtypes.equals(frame.dtypes)
+        return alike
 
     @property
     def versions(self) -> dict[str, int]:
@@ -106,6 +115,8 @@ class LoadedModel:
         Whether it is asked by its compiled path, and why if not.
     trained_from : mapping
         Versions of the datasets it was trained from.
+    frames_of_arrays : bool
+        Whether the plain path makes its frame of what ``build_arrays`` builds, which takes half as long.
     """
 
     model: str
@@ -116,6 +127,7 @@ class LoadedModel:
     request: RequestSchema
     path: Path = field(default_factory=lambda: Path(None, "not looked into"))
     trained_from: Mapping[str, int] = field(default_factory=dict)
+    frames_of_arrays: bool = False
 
     def __post_init__(self) -> None:
         classifies = hasattr(self.estimator, "predict_proba")
@@ -146,6 +158,9 @@ class LoadedModel:
         """
         if self.path.compiled is not None:
             return Built(self.features.arrays(self.request, columns, asked_at))
+        if self.frames_of_arrays:
+            built = self.features.arrays(self.request, columns, asked_at)
+            return Built(built, frame_of(built))
         frame = self.features.frame(self.request, columns, asked_at)
         return Built(columns_of(frame), frame)
 

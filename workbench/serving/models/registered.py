@@ -69,7 +69,7 @@ class RegisteredModels:
         config = self._project.config.serving
         config.check_columns(request.columns, known.columns)
         raw = request.columns_of(recorded.inputs(cases))
-        features.check_arrays(request, raw, moments_of(cases["asked_at"]))
+        alike = features.check_arrays(request, raw, moments_of(cases["asked_at"]))
         return LoadedModel(
             model=found.model,
             version=found.version,
@@ -79,6 +79,7 @@ class RegisteredModels:
             request=request,
             path=compile.choose(estimator, [known], config.row_wise),
             trained_from=found.datasets,
+            frames_of_arrays=alike,
         )
 
     def features(self) -> FeatureBuilder:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +18,7 @@ from tests.unit.serving.tiny import until
 from workbench.data.tables import Origin, Tables
 from workbench.errors import ConfigError, DatasetNotFound, ServingError
 from workbench.project import Project, open_project
+from workbench.registry import compile
 from workbench.registry.promotion import promote, rollback
 from workbench.serving import start
 from workbench.serving.models.registered import RegisteredModels, feature_builder
@@ -149,6 +152,26 @@ def test_arrays_that_are_built_otherwise_than_training_builds_them_are_not_serve
         return
     with pytest.raises(ServingError, match=says):
         source.load(1, features)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_the_plain_path_asks_with_the_frame_that_training_has(project: Project, alike: bool) -> None:
+    arrays = ARRAYS.replace("{size}", "size")
+    if not alike:  # in another order
+        arrays = arrays.replace('{"size": size, ', "{").replace("colour}", 'colour, "size": size}')
+    with (project.helpers / "helpers.py").open("a") as file:
+        file.write(arrays)
+    small.register(small.start(project))
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    plain = compile.Path(None, "as a test wants it")
+    model = replace(source.load(1, source.features()), path=plain)
+    assert model.frames_of_arrays is alike
+    asked = {"size": np.array([1.0, np.nan]), "colour": np.array(["red", None], dtype=object)}
+    moments = np.full(2, "2013-08-01", dtype="datetime64[us]")
+    frame = model.features.frame(model.request, asked, moments)
+    built = model.built(asked, moments)
+    pd.testing.assert_frame_equal(built.frame, frame)
+    assert model.scored(built, 2).tolist() == model.estimator.predict_proba(frame).tolist()
 
 
 @pytest.mark.practice("K1", "P2")
