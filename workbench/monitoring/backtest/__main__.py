@@ -6,19 +6,20 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from workbench.errors import WorkbenchError
+from workbench.monitoring.backtest.beginning import First
 from workbench.monitoring.backtest.events import events_of
 from workbench.monitoring.backtest.hindsight import Hindsight
 from workbench.monitoring.backtest.outcome import PolicyOutcome
 from workbench.monitoring.backtest.process import Step, Task
-from workbench.monitoring.backtest.stepping import OnStep, live
-from workbench.monitoring.backtest.trainings import First, Trainings
+from workbench.monitoring.backtest.stepping import Life
+from workbench.monitoring.backtest.trainings import Trainings
 from workbench.monitoring.backtest.worlds import Place
-from workbench.monitoring.findings.windows import Window
 from workbench.project import open_project
 
 
@@ -27,27 +28,25 @@ def main(path: Path) -> int:
     told = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what libraries print is no step
     task = Task.read(path)
-    done, of = 0, len(task.plan.steps())
-
-    def on_step(step: Window, event: str) -> None:
-        nonlocal done
-        done += 1
-        print(Step(step.start.date(), done, of, event).to_line(), file=told)
-
     try:
         with threadpool_limits(limits=1):
-            task.keep(_outcome(task, on_step))
+            task.keep(_outcome(task, lambda step: print(step.to_line(), file=told)))
     except WorkbenchError as error:
         print(json.dumps({"failed": error.message}), file=told)
         raise
     return 0
 
 
-def _outcome(task: Task, on_step: OnStep) -> PolicyOutcome:
+def _outcome(task: Task, tell: Callable[[Step], None]) -> PolicyOutcome:
     begun = time.monotonic()
     place = Place.of(open_project(task.project), task.name)
     world, trainings = place.make(task.policy), Trainings(place.shared)
-    lived = live(world, task.plan, First.of(place.project, task.plan), trainings, on_step)
+    steps = task.plan.steps()
+    with Life.begun(world, task.plan, First.of(place.project, task.plan), trainings) as life:
+        for number, step in enumerate(steps, start=1):
+            life.ask(step)
+            tell(Step(step.start.date(), number, len(steps), life.decide(step)))
+    lived = life.lived()
     hindsight = Hindsight(place.project, world.project, task.plan, lived)
     events = events_of(world.project, lived.log, hindsight)
     alone = time.monotonic() - begun - trainings.elapsed

@@ -13,12 +13,12 @@ from datetime import date, timedelta
 from filelock import FileLock, Timeout
 
 from workbench.errors import LeaseHeld, UsageError
+from workbench.monitoring.backtest.beginning import First
 from workbench.monitoring.backtest.history import plan_of
 from workbench.monitoring.backtest.outcome import Backtest, PolicyOutcome
 from workbench.monitoring.backtest.policies import USUAL, Policy, find
 from workbench.monitoring.backtest.process import Task, WorldProcess
 from workbench.monitoring.backtest.settings import left_out
-from workbench.monitoring.backtest.trainings import First
 from workbench.monitoring.backtest.worlds import Place
 from workbench.project import Project
 

@@ -7,7 +7,8 @@ knows that time is simulated.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,21 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import registry
 from workbench.config import ScheduleConfig
 from workbench.config.schedules import FOLLOWING
-from workbench.errors import PromotionRefused
 from workbench.execution.schedule.times import next_time
+from workbench.monitoring.backtest.beginning import First, put_in_front
 from workbench.monitoring.backtest.history import History, Plan
 from workbench.monitoring.backtest.policies import Policy
-from workbench.monitoring.backtest.trainings import First, Trainings
+from workbench.monitoring.backtest.trainings import Trainings
 from workbench.monitoring.backtest.worlds import World
 from workbench.monitoring.baking import bake
 from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking.watching import watch
 from workbench.monitoring.retraining import retrain
-from workbench.project import Project
-from workbench.registry import ModelVersion, Validation
 from workbench.serving.answering.inline import Inline
 from workbench.serving.models.follow import Follower
 from workbench.serving.models.registered import RegisteredModels
@@ -47,10 +45,8 @@ from workbench.tracking.models import scores_of
 if TYPE_CHECKING:
     from workbench.serving.answering.call import Answer
 
-__all__ = ["Lived", "OnStep", "live"]
+__all__ = ["Life", "Lived"]
 
-OnStep = Callable[[Window, str], None]
-_FIRST = "the first champion of a backtest: trained as of its first day, and promoted whatever its gates say"
 # So that no answer is slow and none is fast: how long they take here says nothing.
 _LATENCY_MS = 1.0
 
@@ -78,66 +74,36 @@ class Lived:
     first: str
 
 
-def live(world: World, plan: Plan, first: First, trainings: Trainings, on_step: OnStep) -> Lived:
-    """Live through a world from the first day to the last.
-
-    Parameters
-    ----------
-    first : First
-        How the first champion is made.
-    on_step : callable
-        Told which step is over, and what has happened in it.
-    """
-    clock = SetClock(world.project.state / "clock")
-    clock.set(plan.began)
-    os.environ[SETTING] = str(clock.path)  # for what phases tell the ledger
-    note = _begin(world, first, trainings, clock)
-    life = _Life(world, plan, trainings, clock)
-    try:
-        for step in plan.steps():
-            on_step(step, life.step(step))
-    finally:
-        life.close()
-    return Lived(life.history, life.score, life.version, life.log_name, note)
-
-
-def _begin(world: World, first: First, trainings: Trainings, clock: SetClock) -> str:
-    """Train the first champion and put it in front; what there is to say of it."""
-    project = world.project
-    done = trainings(project, first.phases, first.parameters)
-    if done.status != "finished":
-        failed = next((phase for phase in done.phases if phase.status == "failed"), None)
-        said = f"{failed.phase} failed: {failed.why}" if failed else done.status
-        return f"There was no first champion: {said}."
-    runs = {phase.run_id for phase in done.phases}
-    version = next((each for each in registry.list_versions(project) if each.tag("run_id") in runs), None)
-    if version is None:
-        return "There was no first champion: the phases finished, and registered no version."
-    try:
-        registry.promote(project, version.version, reason=_FIRST, force=True, clock=clock)
-    except PromotionRefused as error:
-        return f"There was no first champion: {error.message}."
-    return _said_of(project, version, first)
-
-
-def _said_of(project: Project, version: ModelVersion, first: First) -> str:
-    validation = Validation.from_dict(registry.evidence(version, project))
-    learnt = f"v{version.version}, which learnt from what was known before {first.until:%Y-%m-%d}"
-    if validation.verdict == "passed":
-        return f"{learnt}, passed its gates."
-    hindering = [f"{gate.name}: {gate.why}" for gate in validation.gates if gate.verdict != "passed"]
-    return f"{learnt}, was promoted although its gates were {validation.verdict}: {'; '.join(hindering)}."
-
-
 @dataclass(eq=False)
-class _Life:
-    """A world that is lived through."""
+class Life:
+    """A world that is lived through, a step at a time; :meth:`begun` on its first day.
+
+    Attributes
+    ----------
+    first : str
+        What there is to say of the first champion.
+    """
 
     world: World
     plan: Plan
     trainings: Trainings
     clock: SetClock
+    first: str
     trained: int = field(default=0, init=False)
+
+    @classmethod
+    @contextmanager
+    def begun(cls, world: World, plan: Plan, first: First, trainings: Trainings) -> Iterator[Life]:
+        """With the first champion in front."""
+        clock = SetClock(world.project.state / "clock")
+        clock.set(plan.began)
+        os.environ[SETTING] = str(clock.path)  # for what phases tell the ledger
+        life = cls(world, plan, trainings, clock, put_in_front(world.project, first, trainings, clock))
+        try:
+            yield life
+        finally:
+            life._keeper.close()
+            life._database.close()
 
     def __post_init__(self) -> None:
         project = self.world.project
@@ -169,17 +135,20 @@ class _Life:
         self._rows_due = np.argsort(due, kind="stable")[: int((~np.isnat(due)).sum())]
         self._due, self._told = due[self._rows_due], 0
 
-    def step(self, step: Window) -> str:
-        """Live through one step; what happened in it, in a line, empty when nothing did."""
+    def ask(self, step: Window) -> None:
+        """Answer what is asked in a step."""
         self._models.look()
         self._ask(self.history.between(step))
+
+    def decide(self, step: Window) -> str:
+        """Tell what is known at the end of a step, and let the policy decide; what came of it, in a line."""
         self.clock.set(step.end)
         self._tell(step.end)
         return self._decide(step)
 
-    def close(self) -> None:
-        self._keeper.close()
-        self._database.close()
+    def lived(self) -> Lived:
+        """What has been answered so far."""
+        return Lived(self.history, self.score, self.version, self.log_name, self.first)
 
     def _ask(self, rows: slice) -> None:
         if rows.start == rows.stop or self._models.now.champion is None:

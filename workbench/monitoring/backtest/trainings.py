@@ -12,60 +12,18 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from workbench.errors import UsageError
 from workbench.execution import pipeline
 from workbench.execution.progress import PipelineResult, Progress
-from workbench.monitoring.backtest.history import Plan
-from workbench.monitoring.retraining import Situation, decide
-from workbench.monitoring.retraining.steps import given
 from workbench.project import Project
 from workbench.store.hashing import hash_value
 from workbench.tracking import reports
 
-__all__ = ["First", "Trainings"]
-
-
-@dataclass(frozen=True)
-class First:
-    """How the first champion of all worlds is made: as the project's ``[retraining]`` says on the first day.
-
-    Attributes
-    ----------
-    until : datetime
-        It learns from what was known by then.
-    """
-
-    phases: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    until: datetime
-
-    @classmethod
-    def of(cls, project: Project, plan: Plan) -> First:
-        """What the project says.
-
-        Raises
-        ------
-        UsageError
-            No phase takes ``as_of``: it would learn from what is yet to come.
-        """
-        config = project.config
-        at_once = {"trigger": ("schedule",), "cooldown": None, "minimum_labels": 0}
-        policy = config.retraining.model_copy(update=at_once)
-        about: Any = {"now": plan.began, "situation": Situation(scheduled=True)}
-        decision = decide((), retraining=policy, monitoring=config.monitoring, **about)
-        parameters = given(project, decision.parameters)
-        if "as_of" not in parameters:
-            raise UsageError(
-                f"none of the phases {', '.join(policy.phases)} takes a parameter as_of: each would learn "
-                "from what is yet to come"
-            )
-        return cls(policy.phases, parameters, decision.train_until)
+__all__ = ["Trainings"]
 
 
 @dataclass(eq=False)
