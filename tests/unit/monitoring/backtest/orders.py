@@ -1,4 +1,4 @@
-"""A small shop with a year's part of orders, whose outcomes come late, and what changes in it on a day."""
+"""A small shop, its orders of three months, whose outcomes come late, and a day on which all changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from workbench.project import Project, open_project
 #: The first order, the day on which lateness turns its back on size, and the last.
 FIRST, TURN, LAST = "2026-01-01", "2026-02-20", "2026-03-31"
 SINCE, UNTIL = date(2026, 1, 25), date(2026, 3, 31)
+#: Nobody ever learns what became of the orders of these days, and nobody orders on that one.
+UNTOLD, SILENT = ("2026-03-12", "2026-03-13"), "2026-03-20"
 _A_DAY = 40
 
-_HELPERS = '''
+_HELPERS = """
 
 FEATURES = ["size", "age"]
 
@@ -37,7 +39,7 @@ def model():
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression()
-'''
+"""
 _GATHER = """\
 import helpers
 phase.write("orders", helpers.orders(), key=("order",))"""
@@ -51,6 +53,8 @@ rows.loc[(rows["asked_at"] >= first) & (rows["known_at"] < start), "split"] = "l
 rows.loc[(rows["asked_at"] >= start) & (rows["known_at"] < until), "split"] = "judge"
 phase.write("prepared", rows.query("split != 'none'").reset_index(drop=True), key=("order",))"""
 _TRAIN = """\
+if broken:
+    raise RuntimeError("there is no such thing as a model")
 import helpers
 from sklearn.dummy import DummyClassifier
 rows = phase.read("prepared").query("split == 'learn'")
@@ -69,6 +73,11 @@ validation = registry.judge(phase.project, holdout, contenders, features=helpers
 answers = validation.scores["candidate"]
 cases = registry.record_cases(holdout, answers, inputs=helpers.FEATURES, features=helpers.FEATURES, count=8)
 registry.register(phase, trained["candidate"], validation, cases)"""
+_PARAMETERS = """\
+as_of: str = "2026-02-01"
+train_from: str | None = None
+known_until: str = "2027-01-01"
+"""
 _SETTINGS = """
 [gates]
 minimum_rows = 100
@@ -106,16 +115,25 @@ def orders() -> pd.DataFrame:
     size, age = random.normal(size=len(asked)), random.normal(size=len(asked))
     slope = np.where(asked < pd.Timestamp(TURN, tz="UTC"), 2.0, -2.0)
     late = random.random(len(asked)) < 1 / (1 + np.exp(-slope * size))
-    return pd.DataFrame(
+    known = pd.Series(asked + pd.Timedelta(hours=30))
+    days_of = pd.Series(asked.strftime("%Y-%m-%d"))
+    rows = pd.DataFrame(
         {
             "order": range(len(asked)),
             "asked_at": asked,
-            "known_at": asked + pd.Timedelta(hours=30),
+            "known_at": known.mask(days_of.isin(UNTOLD)),
             "size": size,
             "age": age,
             "late": late,
         }
     )
+    return rows[days_of != SILENT].reset_index(drop=True)
+
+
+def told_otherwise(rows: pd.DataFrame, after: date) -> pd.DataFrame:
+    """The same orders, of which all that became known after the end of a day is the contrary."""
+    later = rows["known_at"] > pd.Timestamp(after, tz="UTC") + pd.Timedelta(days=1)
+    return rows.assign(late=rows["late"].where(~later, ~rows["late"]))
 
 
 def make_shop(root: Path, rows: pd.DataFrame, more: str = "") -> Project:
@@ -124,7 +142,8 @@ def make_shop(root: Path, rows: pd.DataFrame, more: str = "") -> Project:
         root,
         {"gather": [_GATHER], "prepare": [_PREPARE], "train": [_TRAIN], "validate": [_VALIDATE]},
         parameters={
-            "prepare": 'as_of: str = "2026-02-01"\ntrain_from: str | None = None\nknown_until: str = "2027-01-01"'
+            "prepare": _PARAMETERS,
+            "train": "broken: bool = False",
         },
     )
     helpers = root / "notebooks" / "helpers.py"

@@ -1,0 +1,242 @@
+"""Policy backtests of a small shop: honest, repeatable, and of no effect on the project itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.repeats import repeats
+from tests.unit.monitoring.backtest import orders
+from workbench import registry
+from workbench.errors import WorkbenchError
+from workbench.monitoring.backtest import Backtest, Event, Policy, PolicyOutcome, Progress
+from workbench.monitoring.backtest.worlds import Place
+from workbench.project import Project, open_project
+from workbench.store.hashing import hash_file
+from workbench.tracking.metrics import roc_auc
+from workbench.tracking.models import positive_scores
+
+pytestmark = pytest.mark.timeout(600)
+
+STRICT = Policy("strict", "asks the impossible", {"gates.minimum_primary": 0.99})
+BROKEN = Policy(
+    "broken", "cannot train", {"retraining.parameters": {"broken": True}, "retraining.cooldown": "60 d"}
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return orders.make_shop(tmp_path_factory.mktemp("backtest") / "shop", orders.orders())
+
+
+@pytest.fixture(scope="module")
+def before(shop: Project) -> dict[str, str]:
+    """The shop's own files before anything is tried on it."""
+    return _own_files(shop)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def tried(shop: Project, before: dict[str, str], told: list[Progress]) -> Backtest:
+    """What four policies would have done to the shop."""
+    policies = ["never", "performance", STRICT, BROKEN]
+    return orders.backtested(shop, policies, jobs=2, on_progress=told.append)
+
+
+def _own_files(project: Project) -> dict[str, str]:
+    found = (path for path in project.root.rglob("*") if "backtests" not in path.parts and path.is_file())
+    return {str(path): hash_file(path) for path in found if "__pycache__" not in path.parts}
+
+
+def _kinds(outcome: PolicyOutcome) -> list[str]:
+    return [event.kind for event in outcome.events]
+
+
+def test_a_policy_that_looks_at_performance_follows_when_the_world_turns(tried: Backtest) -> None:
+    kept, followed = tried.policy("never"), tried.policy("performance")
+    assert "retrained" not in _kinds(kept)
+    assert {day.version for day in kept.days} - {0} == {1}
+    promoted = [event for event in followed.events if event.kind == "promoted"]
+    assert promoted
+    assert promoted[0].at.date() > date.fromisoformat(orders.TURN)
+    assert followed.worth is not None
+    assert kept.worth is not None
+    assert followed.worth > kept.worth
+    after = [
+        span.metric for span in followed.spans if span.start > promoted[-1].at and span.metric is not None
+    ]
+    assert min(after) > 0.7 > 0.3 > (kept.spans[-1].metric or 0)
+    # From the day after the promotion on, others answer.
+    first = next(day.day for day in followed.days if day.version == promoted[0].version)
+    assert first == promoted[0].at.date()
+
+
+def test_alerts_are_held_against_what_was_really_true(tried: Backtest) -> None:
+    raised = [event for event in tried.policy("never").events if event.kind == "alert"]
+    assert raised
+    assert all(event.mattered for event in raised if "performance-dropped" in event.says)
+    # A challenger that answered nobody harmed nobody.
+    shadows = [
+        event
+        for event in tried.policy("strict").events
+        if event.kind == "alert" and event.version is not None and event.version > 1
+    ]
+    assert not any(event.mattered for event in shadows)
+
+
+def test_gates_that_never_pass_and_phases_that_fail_are_events(tried: Backtest) -> None:
+    strict, broken = tried.policy("strict"), tried.policy("broken")
+    assert "refused" in _kinds(strict)
+    assert "promoted" not in _kinds(strict)
+    assert "although its gates were failed: primary metric" in strict.first_version_note
+    assert "passed its gates" in tried.policy("never").first_version_note
+    failed = [event for event in broken.events if event.kind == "failed"]
+    assert len(failed) == broken.trainings == 1
+    assert "there is no such thing as a model" in failed[0].says
+    assert len(broken.days) == len(tried.policy("never").days)
+
+
+def test_it_says_what_it_cannot_know(tried: Backtest) -> None:
+    outcome = tried.policy("never")
+    assert outcome.unknown == (
+        "From 2026-03-12 to 2026-03-13 80 rows were asked, and of no answer it ever became known what was "
+        "true.",
+    )
+    by_day = {day.day: day for day in outcome.days}
+    assert by_day[date(2026, 3, 12)].rows == 40
+    assert by_day[date(2026, 3, 12)].worth is None
+    silent = by_day[date.fromisoformat(orders.SILENT)]
+    assert (silent.rows, silent.version, silent.worth) == (0, 0, None)
+    assert [day.day for day in outcome.days] == [
+        day.date() for day in pd.date_range(orders.SINCE, orders.UNTIL, inclusive="left")
+    ]
+    assert any("latency_ms" in note for note in tried.notes)
+
+
+def test_never_is_the_plain_evaluation_of_the_first_model(shop: Project, tried: Backtest) -> None:
+    world = open_project(Place.of(shop, "").root / "worlds" / "never")
+    model = registry.load(registry.get_version(world, 1), world)
+    rows = orders.orders()
+    rows["score"] = positive_scores(model, rows[["size", "age"]])
+    for span in tried.policy("never").spans:
+        here = rows[(rows["asked_at"] >= span.start) & (rows["asked_at"] < span.end)]
+        known = here[here["known_at"].notna()]
+        assert (span.rows, span.labelled) == (len(here), len(known))
+        plain = roc_auc(known["late"].to_numpy(float), known["score"].to_numpy(float))
+        assert span.metric == pytest.approx(plain, abs=1e-12)
+        flagged = known["score"] >= 0.5
+        assert span.worth == 3 * (flagged & known["late"]).sum() - 2 * (flagged & ~known["late"]).sum()
+
+
+def test_the_project_itself_stays_as_it_was(shop: Project, before: dict[str, str], tried: Backtest) -> None:
+    assert _own_files(shop) == before
+
+
+def test_progress_tells_how_far_it_is(tried: Backtest, told: list[Progress]) -> None:
+    assert {step.policy for step in told} == {"never", "performance", "strict", "broken"}
+    assert told[-1].share == 1.0
+    assert told[-1].left == timedelta(0)
+    assert [step.share for step in told] == sorted(step.share for step in told)
+    assert any("promoted" in step.event for step in told)
+
+
+def test_what_is_finished_is_kept_and_what_is_torn_is_lived_again(shop: Project, tried: Backtest) -> None:
+    again = orders.backtested(shop, ["never"], on_progress=lambda _: pytest.fail("nothing is to be done"))
+    assert again.policies == (tried.policy("never"),)
+    (Place.of(shop, "").root / "worlds" / "never" / "outcome.json").write_text("{")
+    assert orders.backtested(shop, ["never"]).policies[0].decisions() == tried.policy("never").decisions()
+
+
+def test_outcomes_survive_json(tried: Backtest) -> None:
+    assert Backtest.from_json(tried.to_json()) == tried
+
+
+def test_the_same_seed_gives_the_same_bits(tried: Backtest, tmp_path: Path) -> None:
+    other = orders.make_shop(tmp_path / "elsewhere" / "shop", orders.orders())
+    alone = orders.backtested(other, ["performance"], jobs=1).policies[0]
+    assert alone.decisions() == tried.policy("performance").decisions()
+
+
+def _days() -> Iterator[date]:
+    yield date(2026, 2, 23)  # on the eve of the first retraining
+    yield date(2026, 3, 4)
+    drawn = random.Random(0)
+    while True:
+        yield orders.SINCE + timedelta(days=drawn.randrange((orders.UNTIL - orders.SINCE).days - 1))
+
+
+@pytest.mark.parametrize("day", [day for day, _ in zip(_days(), range(repeats(20, 2)), strict=False)])
+def test_nothing_of_the_future_leaks(tried: Backtest, tmp_path: Path, day: date) -> None:
+    """What becomes known after a day is turned into its contrary; what was decided by then stays."""
+    other = orders.make_shop(tmp_path / "shop", orders.told_otherwise(orders.orders(), day))
+    found = orders.backtested(other, ["performance"], until=min(day + timedelta(days=3), orders.UNTIL))
+    assert _until(found.policies[0], day) == _until(tried.policy("performance"), day)
+    days = {each.day: (each.version, each.rows) for each in found.policies[0].days if each.day <= day}
+    expected = {each.day: (each.version, each.rows) for each in tried.policy("performance").days}
+    assert days == {each: expected[each] for each in days}
+
+
+def _until(outcome: PolicyOutcome, day: date) -> list[Event]:
+    """The events up to the end of a day, without what was known only later."""
+    return [replace(event, mattered=None) for event in outcome.events if event.at.date() <= day]
+
+
+@pytest.mark.parametrize(
+    ("policies", "more", "expected"),
+    [
+        (["nevr"], {}, "unknown policy 'nevr'; did you mean 'never'?"),
+        ([], {}, "no policy is named"),
+        (["never", Policy("never")], {}, "two policies are called 'never'"),
+        (
+            [Policy("x", "", {"retraining.training_day": 3})],
+            {},
+            "policy x: retraining.training_day: no such key",
+        ),
+        ([Policy("x", "", {"gates.minimum_rows": "many"})], {}, "policy x: gates.minimum_rows: "),
+        (["never"], {"step": "fortnight"}, "step fortnight: "),
+        (["never"], {"since": date(2026, 3, 1), "until": date(2026, 2, 1)}, "is not before until"),
+        (["never"], {"since": date(2027, 3, 1), "until": date(2027, 4, 1)}, "orders v0 holds 2026-01-01 to"),
+        (["never"], {"since": date(2026, 1, 5)}, "a first champion could not learn"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    shop: Project, policies: list[Policy | str], more: dict[str, date], expected: str
+) -> None:
+    with pytest.raises(WorkbenchError) as raised:
+        orders.backtested(shop, policies, name="wrong", **more)
+    assert expected in raised.value.message
+    assert "\n" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("was", "instead", "expected"),
+    [
+        ('known_at = "known_at"', "", "[backtest] has no known_at"),
+        ('known_at = "known_at"', 'known_at = "known"', "unknown column 'known'; did you mean 'known_at'?"),
+        ('known_at = "known_at"', 'known_at = "size"', "column 'size' holds no times with a zone"),
+        ('dataset = "orders"', 'dataset = "order"', "unknown dataset 'order'; did you mean 'orders'?"),
+        ('dataset = "orders"', "", "[backtest] has no dataset, and no phase has trained from one yet"),
+        ('target = "late"', 'target = "asked_at"', "column 'asked_at' holds something else than 0 and 1"),
+    ],
+)
+def test_what_is_not_declared_is_said_in_a_line(shop: Project, was: str, instead: str, expected: str) -> None:
+    path = shop.root / "workbench.toml"
+    text = path.read_text()
+    path.write_text(text.replace(was, instead))
+    try:
+        with pytest.raises(WorkbenchError) as raised:
+            orders.backtested(open_project(shop.root), ["never"], name="wrong")
+    finally:
+        path.write_text(text)
+    assert expected in raised.value.message
+    assert "\n" not in raised.value.message
