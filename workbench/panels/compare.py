@@ -15,10 +15,12 @@ import numpy as np
 from workbench.errors import UnknownName, UsageError
 from workbench.panels import markup, parts
 from workbench.panels.comparison import Comparison, compare_runs
+from workbench.panels.filtering import parse
 from workbench.panels.telling import in_words
 from workbench.panels.view import Shown, View, look
 from workbench.project import Project, open_project
 from workbench.tracking import index
+from workbench.tracking.asking import StoreAway
 from workbench.tracking.run_table import Column, RunTable
 from workbench.tracking.runs import RunInfo
 
@@ -124,6 +126,7 @@ class ComparePanel:
             view = replace(view, sort=self._column(sort.removeprefix("-")), descending=sort.startswith("-"))
         if group:
             view = replace(view, group=self._column(group))
+        self.table = self._with_tags(self.table, where)
         self.shown = look(self.table, view, first=self.primary)
         newer = self._find(right) if right else self._newest()
         older = self._find(left) if left else self._before(newer)
@@ -143,8 +146,10 @@ class ComparePanel:
         """
         if {"where", "group", "sort", "descending"} & changes.keys() and "page" not in changes:
             changes["page"] = 0
+        view = replace(self.shown.view, **changes)
         try:
-            self.shown = look(self.table, replace(self.shown.view, **changes), first=self.primary)
+            self.table = self._with_tags(self.table, view.where)
+            self.shown = look(self.table, view, first=self.primary)
         except UsageError as error:
             self.refused = error.message
         else:
@@ -259,6 +264,22 @@ class ComparePanel:
                 if run_id in table.row_of:
                     values[table.row_of[run_id]] = told
         return table.with_column(Column("model", values))
+
+    def _with_tags(self, table: RunTable, where: str) -> RunTable:
+        """With those tags that conditions name, which have to be asked of MLflow: ``tags.team = blue``."""
+        for name in {condition.name for condition in parse(where)}:
+            if not name.startswith("tags.") or name in table.columns:
+                continue
+            try:
+                with index.opened(self.project) as runs:
+                    found = runs.tag(name.removeprefix("tags."), drafts=self.drafts)
+            except StoreAway as error:
+                raise UsageError(f"tags cannot be asked for: {error}") from error
+            values = np.full(len(table), None, dtype=object)
+            for run_id in found.keys() & table.row_of.keys():
+                values[table.row_of[run_id]] = found[run_id]
+            table = table.with_column(Column(name, values))
+        return table
 
     def _column(self, name: str) -> str:
         column = self.table.column(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["compared_slices", "over_parameters", "overlaid", "parallel"]
+__all__ = ["compared_slices", "over_parameters", "over_time", "overlaid", "parallel"]
 
 _MOST_AXES, _MOST_LINES, _MOST_SLICES = 8, 1_000, 24
 _COLOURS = (BLUE, ORANGE, "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#0891b2", INK)
@@ -60,6 +60,27 @@ def over_parameters(shown: Shown, metric: str) -> Figure | None:
     for ax in axes[len(known) :]:
         ax.remove()
     add_remark(figure, "A dot is a run; the chosen ones are orange." + not_shown(columns, known))
+    return figure
+
+
+def over_time(shown: Shown, metric: str) -> Figure | None:
+    """A metric by when each run started; the chosen ones are orange."""
+    from matplotlib.dates import ConciseDateFormatter
+
+    rows, values = _measured(shown, metric)
+    if len(rows) < 2:
+        return None
+    figure, [ax] = new_figure(f"{plain(metric, 40)} over time, {len(rows):,} runs", 2.8)
+    started = shown.table.columns["started_at"].values[rows].tolist()
+    chosen = np.array(_chosen(shown, rows))
+    scale = Scale.numbers(values.tolist(), not _is_lower_better(metric))
+    heights = np.array([scale.place(value) for value in values.tolist()])
+    draw_dots(ax, [*zip(started, heights.tolist(), strict=True)], BLUE)
+    marked = [*zip(np.array(started)[chosen].tolist(), heights[chosen].tolist(), strict=True)]
+    ax.plot(*_apart(marked), "o", color=ORANGE, markersize=8, markeredgecolor="white", zorder=5)
+    dates = ConciseDateFormatter(ax.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(dates)
+    scale.lay_out(ax, "y", plain(metric))
     return figure
 
 

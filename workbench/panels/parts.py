@@ -58,10 +58,14 @@ def _charts(panel: ComparePanel) -> str:
     from workbench.panels import figures
 
     metric = panel.shown.view.metric
-    drawn = [figures.over_parameters(panel.shown, metric), figures.parallel(panel.shown, metric)]
-    if not any(drawn):
-        return "<p>There is nothing to draw: no parameter differs, or none of these runs has that metric.</p>"
-    return "".join(_image(figure, f"{metric} over the parameters") for figure in drawn if figure)
+    ways = {
+        "over the parameters": figures.over_parameters,
+        "at the end of each run's parameters": figures.parallel,
+        "over time": figures.over_time,
+    }
+    drawn = {f"{metric} {says}": draw(panel.shown, metric) for says, draw in ways.items()}
+    images = [_image(figure, says) for says, figure in drawn.items() if figure]
+    return "".join(images) or "<p>There is nothing to draw: too few of these runs have that metric.</p>"
 
 
 def _curves(panel: ComparePanel) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -170,7 +170,7 @@ def look(table: RunTable, view: View, *, first: str = "") -> Shown:
     columns = (*always, *differing[:room])
     found = Shown(table, view, rows, columns, tuple(alike), tuple(differing[room:]))
     if view.page >= found.pages:
-        return look(table, View(**{**vars(view), "page": found.pages - 1}), first=first)
+        return look(table, replace(view, page=found.pages - 1), first=first)
     return found
 
 

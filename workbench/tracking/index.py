@@ -95,6 +95,31 @@ class RunIndex:
         with self.database.read() as connection:
             return run_table.read(connection, names, away=away)
 
+    def tag(self, name: str, *, drafts: bool = False) -> dict[str, str]:
+        """An MLflow tag by run, for those that have it: the index holds none, so MLflow is asked.
+
+        Raises
+        ------
+        StoreAway
+            The tracking store does not answer.
+        """
+        if "`" in name:  # it could not be quoted
+            return {}
+        found: dict[str, str] = {}
+        token = None
+        with asking(self.project) as client:
+            known = (client.get_experiment_by_name(each) for each in self.experiments[: 1 + drafts])
+            experiments = [item.experiment_id for item in known if item is not None]
+            while experiments:
+                page = client.search_runs(
+                    experiments, f"tags.`{name}` LIKE '%'", max_results=1000, page_token=token
+                )
+                found |= {run.info.run_id: run.data.tags[name] for run in page}
+                token = page.token
+                if not token:
+                    break
+        return found
+
     def find(self, prefix: str) -> RunInfo:
         """The run whose id begins like that, drafts among them.
 

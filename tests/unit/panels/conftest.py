@@ -46,6 +46,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         metrics={"roc_auc": math.nan, "loss": math.inf},
         status="failed",
     )
+    for run_id, team in ((first, "blue"), (second, "green")):
+        store.client(project).set_tag(run_id, "team", team)
     bare = record(project, params={"seed": 1})
     draft = record(project, params={"rate": 0.3, "seed": 1}, draft=True)
     deleted = record(project, params={"rate": 0.9, "seed": 1}, metrics={"roc_auc": 0.99})

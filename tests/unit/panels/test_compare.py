@@ -63,6 +63,8 @@ def test_all_runs_are_found_but_pipeline_runs_drafts_and_deleted_ones(
         ("started_at < 2020-01-01", []),
         ("train and seed = 1", ["bare", "odd", "second", "first"]),
         ('"roc_auc" > 0.72', ["second"]),
+        ("tags.team = blue", ["first"]),
+        ("tags.team ~ e and rate > 0", ["second", "first"]),
     ],
 )
 def test_conditions_choose_runs(
@@ -212,7 +214,7 @@ def test_what_runs_hold_is_shown_as_text(recorded: Recorded) -> None:
 
 def test_charts_are_drawn_of_what_is_finite(recorded: Recorded) -> None:
     panel = compare(recorded.project, metric="roc_auc", part=CHARTS)
-    assert len([*shown(panel._repr_html_(), "img")]) == 2
+    assert len([*shown(panel._repr_html_(), "img")]) == 3
     panel.look(where="phase = gather")
     assert "nothing to draw" in panel._repr_html_()
 
