@@ -107,18 +107,17 @@ def test_stretches_without_labels_are_shaded_and_drawn_by_nobody() -> None:
 
 @pytest.mark.parametrize("draw", DRAWINGS)
 @pytest.mark.parametrize(
-    "found",
+    ("found", "narrow"),
     [
-        backtest([Policy("never"), Policy("drift")]),
-        backtest([Policy("monthly", {SEPTEMBER: 10.0}, [SEPTEMBER])]),
-        backtest([Policy("never"), Policy("$x_$\n{", {SEPTEMBER: 10.0}, [SEPTEMBER])], unit=""),
-        invented.four(unlabelled=(invented.BEGAN, invented.UNTIL)),
+        (backtest([Policy("never"), Policy("drift")]), False),
+        (backtest([Policy("monthly", {SEPTEMBER: 10.0}, [SEPTEMBER])]), True),
+        (backtest([Policy("never"), Policy("$x_$\n{", {SEPTEMBER: 10.0}, [SEPTEMBER])], unit=""), True),
+        (invented.four(unlabelled=(invented.BEGAN, invented.UNTIL)), False),
     ],
     ids=["nothing retrained", "one policy", "no utility, an odd name", "no labels at all"],
 )
-def test_whatever_there_is_it_can_be_drawn(draw: Callable[..., Chart], found: Any) -> None:
-    for narrow in (False, True):
-        assert _drawn(draw, found, narrow=narrow).png(40).startswith(b"\x89PNG")
+def test_whatever_there_is_it_can_be_drawn(draw: Callable[..., Chart], found: Any, narrow: bool) -> None:
+    assert _drawn(draw, found, narrow=narrow).png(40).startswith(b"\x89PNG")
 
 
 def test_that_no_policy_did_otherwise_is_said() -> None:

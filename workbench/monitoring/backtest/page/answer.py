@@ -11,7 +11,7 @@ from workbench.registry.card.document import number
 if TYPE_CHECKING:
     from workbench.registry.gates.bootstrap import Interval
 
-__all__ = ["about", "answer", "better", "checked", "chosen", "figure", "heading", "range_of", "times"]
+__all__ = ["answer", "figure", "heading"]
 
 _NAMED = 3
 
@@ -29,10 +29,10 @@ def heading(choice: Choice) -> str:
 
 def answer(choice: Choice) -> str:
     """What was chosen and why; then what the unseen days say of it."""
-    return f"{chosen(choice)} {checked(choice)}"
+    return f"{_chosen(choice)} {_checked(choice)}"
 
 
-def chosen(choice: Choice) -> str:
+def _chosen(choice: Choice) -> str:
     """What the days that were chosen on speak for."""
     over, standing = f"Over {choice.seen.name}", choice.seen.of(choice.policy)
     if not choice.seen.days:
@@ -50,14 +50,14 @@ def chosen(choice: Choice) -> str:
         return f"{over} no policy retrained, and all came to the same."
     if choice.policy != choice.plain:
         return (
-            f"{over} “{choice.policy}” would have {better(choice, standing.gain)} than “{choice.plain}”"
-            f"{range_of(choice, standing.gain)}{_with(standing)}.{_tied(choice)}"
+            f"{over} “{choice.policy}” would have {_better(choice, standing.gain)} than “{choice.plain}”"
+            f"{_range_of(choice, standing.gain)}{_with(standing)}.{_tied(choice)}"
         )
     rival = max(
         (item for item in choice.seen.standings if item.policy != choice.plain),
         key=lambda item: item.gain.value,
     )
-    says = f"would have {better(choice, rival.gain)}{range_of(choice, rival.gain)}{_with(rival)}"
+    says = f"would have {_better(choice, rival.gain)}{_range_of(choice, rival.gain)}{_with(rival)}"
     if rival.gain.value > 0:
         return f"{over} the days cannot tell the best policy from “{choice.plain}”: “{rival.policy}” {says}."
     if rival.gain.value == 0:
@@ -66,26 +66,22 @@ def chosen(choice: Choice) -> str:
     return f"{over} no policy came to more than “{choice.plain}”: the next, “{rival.policy}”, {says}."
 
 
-def checked(choice: Choice) -> str:
+def _checked(choice: Choice) -> str:
     """What the days that the choice had not seen say of it."""
     if len(choice.whole.standings) == 1:
         return ""
     part = choice.unseen
     if part.since >= part.until:
         return "No days were left to check that on."
-    over, standing, best = (
-        f"Over {part.name}, which the choice had not seen,",
-        part.of(choice.policy),
-        part.best,
-    )
+    over, standing = f"Over {part.name}, which the choice had not seen,", part.of(choice.policy)
     if choice.verdict == "unknown":
         return f"{over} too little is known of what was true to check it."
-    there = f"{better(choice, standing.gain)} than “{choice.plain}” there{range_of(choice, standing.gain)}"
+    there = f"{_better(choice, standing.gain)} than “{choice.plain}” there{_range_of(choice, standing.gain)}"
     if choice.verdict == "did not hold":
-        return (
-            f"{over} it did not hold: “{best.policy}” would have {better(choice, standing.behind)} than "
-            f"“{choice.policy}”{range_of(choice, standing.behind)}{_with(best)}."
+        lead = (
+            f"{_better(choice, standing.behind)} than “{choice.policy}”{_range_of(choice, standing.behind)}"
         )
+        return f"{over} it did not hold: “{part.best.policy}” would have {lead}{_with(part.best)}."
     if choice.verdict == "not confirmed":
         return f"{over} it was not confirmed: it would have {there}."
     if choice.policy == choice.plain:
@@ -93,7 +89,7 @@ def checked(choice: Choice) -> str:
     return f"{over} it held: it would have {there}, and no policy was surely better."
 
 
-def better(choice: Choice, gain: Interval) -> str:
+def _better(choice: Choice, gain: Interval) -> str:
     """A gain in words, after "would have"."""
     size = figure(choice, abs(gain.value))
     if not choice.unit:
@@ -102,7 +98,7 @@ def better(choice: Choice, gain: Interval) -> str:
     return f"brought about {size} {'more' if gain.value >= 0 else 'fewer'} {choice.unit}"
 
 
-def range_of(choice: Choice, gain: Interval) -> str:
+def _range_of(choice: Choice, gain: Interval) -> str:
     """Between what and what it lies, in brackets."""
     if not gain.known:
         return " (too few days to say how sure that is)"
@@ -111,10 +107,10 @@ def range_of(choice: Choice, gain: Interval) -> str:
 
 def figure(choice: Choice, value: float, digits: int = 3) -> str:
     """A worth in as many digits as people want to hear; a metric in four after the point."""
-    return about(value, digits) if choice.unit else number(value, 4).replace("-", "−")
+    return _about(value, digits) if choice.unit else number(value, 4).replace("-", "−")
 
 
-def about(value: float, digits: int = 3) -> str:
+def _about(value: float, digits: int = 3) -> str:
     """A figure in as many digits as people want to hear."""
     if not math.isfinite(value):
         return "–"
@@ -125,18 +121,18 @@ def about(value: float, digits: int = 3) -> str:
     return f"{round(value, places):,.{max(places, 0)}f}".replace("-", "−")
 
 
-def times(count: int) -> str:
+def _times(count: int) -> str:
     return f"{count} retraining{'' if count == 1 else 's'}"
 
 
 def _came_to(choice: Choice, standing: Standing) -> str:
     if not choice.unit:
         return f"had a {choice.metric.replace('_', ' ')} of {figure(choice, standing.value)}"
-    return f"came to about {about(standing.value)} {choice.unit}"
+    return f"came to about {_about(standing.value)} {choice.unit}"
 
 
 def _with(standing: Standing) -> str:
-    return f", with {times(standing.retrainings)}"
+    return f", with {_times(standing.retrainings)}"
 
 
 def _tied(choice: Choice) -> str:
@@ -144,7 +140,7 @@ def _tied(choice: Choice) -> str:
     best, count = choice.seen.best, len(choice.tied)
     if best.policy != choice.policy:
         lead = choice.seen.of(choice.policy).behind
-        by = f"{figure(choice, lead.value)}{range_of(choice, lead)}"
+        by = f"{figure(choice, lead.value)}{_range_of(choice, lead)}"
         return f" “{best.policy}” came out ahead of it by {by}, which may be chance{_with(best)}."
     if not count:
         return ""

@@ -131,12 +131,8 @@ def _unknown(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, str]]:
 
 
 def _days(choice: Choice) -> str:
-    days = (choice.whole.until - choice.whole.since).days
-    return (
-        f"{days} days, {choice.whole.days} of them with labels,"
-        if days != choice.whole.days
-        else f"{days} days"
-    )
+    days, labelled = (choice.whole.until - choice.whole.since).days, choice.whole.days
+    return f"{days} days" if labelled == days else f"{days} days, {labelled} of them with labels,"
 
 
 def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
@@ -159,9 +155,8 @@ def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
         "chosen is",
         "of the policies that the days cannot tell from the best, the one that retrains least",
     )
-    for note in dict.fromkeys(
-        item.first_version_note for item in backtest.policies if item.first_version_note
-    ):
+    yield ("computing", "what a policy's trainings would have taken by themselves, whoever else shared them")
+    for note in sorted({item.first_version_note for item in backtest.policies} - {""}):
         yield ("first champion", note)
     for note in backtest.notes:
         yield ("note", note)
