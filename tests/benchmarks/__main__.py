@@ -10,6 +10,7 @@ import platform
 import sys
 
 from tests.benchmarks import (
+    backtest,
     execution,
     html,
     index,
@@ -27,7 +28,7 @@ from workbench.project import open_project
 
 _PARTS = (
     *("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring"),
-    *("scheduling", "panels", "retraining"),
+    *("scheduling", "panels", "retraining", "backtest"),
 )
 _REPEATS = {
     "lifecycle": 3,
@@ -42,6 +43,7 @@ _REPEATS = {
     "scheduling": 3,
     "panels": 5,
     "retraining": 3,
+    "backtest": 1,
 }
 _MEASURES = {
     "execution": execution.MEASURES,
@@ -52,6 +54,7 @@ _MEASURES = {
     "scheduling": scheduling.MEASURES,
     "panels": panels.MEASURES,
     "retraining": retraining.MEASURES,
+    "backtest": backtest.MEASURES,
 }
 
 
@@ -61,7 +64,7 @@ def main() -> None:
     parser.add_argument(
         "--repeats",
         type=int,
-        help="default: 3, but 2, 5 or 10 where that serves",
+        help="default: 3, but 1, 2, 5 or 10 where that serves",
     )
     parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
     parser.add_argument("--only", default="", help=parts_of)
@@ -108,6 +111,8 @@ def main() -> None:
         panels.main(repeats["panels"], only, full=chosen.full)
     if "retraining" in parts:
         retraining.main(repeats["retraining"], only)
+    if "backtest" in parts:
+        backtest.main(repeats["backtest"], only)
 
 
 main()

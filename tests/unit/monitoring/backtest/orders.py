@@ -17,12 +17,11 @@ from workbench.monitoring.backtest import Backtest, Policy, run
 from workbench.monitoring.backtest.worlds import Place
 from workbench.project import Project, open_project
 
-#: The first order, the day on which lateness turns its back on size, and the last.
-FIRST, TURN, LAST = "2026-01-01", "2026-02-20", "2026-03-31"
+#: The first order, and the day on which lateness turns its back on size.
+FIRST, TURN = "2026-01-01", "2026-02-20"
 SINCE, UNTIL = date(2026, 1, 25), date(2026, 3, 31)
 #: Nobody ever learns what became of the orders of these days, and nobody orders on that one.
 UNTOLD, SILENT = ("2026-03-12", "2026-03-13"), "2026-03-20"
-_A_DAY = 40
 
 _HELPERS = """
 
@@ -107,11 +106,11 @@ until = 2026-03-31
 """
 
 
-def orders() -> pd.DataFrame:
+def orders(days: int = 90, a_day: int = 40) -> pd.DataFrame:
     """Orders in time; a large one is late more often, and since :data:`TURN` a small one is."""
     random = np.random.default_rng(7)
-    days = pd.date_range(FIRST, LAST, tz="UTC")
-    asked = days.repeat(_A_DAY) + pd.to_timedelta(np.tile(np.arange(_A_DAY) * 30, len(days)), "min")
+    begins = pd.date_range(FIRST, periods=days, tz="UTC")
+    asked = begins.repeat(a_day) + pd.to_timedelta(np.tile(np.arange(a_day) * (1200 / a_day), days), "min")
     size, age = random.normal(size=len(asked)), random.normal(size=len(asked))
     slope = np.where(asked < pd.Timestamp(TURN, tz="UTC"), 2.0, -2.0)
     late = random.random(len(asked)) < 1 / (1 + np.exp(-slope * size))
