@@ -20,7 +20,7 @@ _NAMED = 3
 
 @click.command(
     epilog="Examples:  workbench monitor    workbench monitor --window 7d --last 8    "
-    "workbench monitor --model 3 --json"
+    "workbench monitor --model 3 --json    workbench monitor --last 3 --evidently"
 )
 @click.option(
     "--window",
@@ -35,10 +35,13 @@ _NAMED = 3
     metavar="VERSION",
     help="Only this version. Only looks: nothing is recorded.",
 )
-@click.option("--last", type=click.IntRange(1), default=24, show_default=True, help="So many windows.")
+@click.option("--last", type=click.IntRange(1), default=24, show_default=True, help="Show so many windows.")
+@click.option("--evidently", is_flag=True, help="Put Evidently's own page, of samples, beside the page.")
 @LOG
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was found as JSON.")
-def monitor(window: str, version: int | None, last: int, log_name: str | None, as_json: bool) -> None:
+def monitor(
+    window: str, version: int | None, last: int, evidently: bool, log_name: str | None, as_json: bool
+) -> None:
     """Look at what the served versions were asked and answered, window by window.
 
     Drift against the reference that a version was registered with, performance as the truth comes in, skew
@@ -79,15 +82,21 @@ def monitor(window: str, version: int | None, last: int, log_name: str | None, a
         click.echo("next: workbench serve answers, and what it answers is looked at here")
         return
     folder = project.state / "monitor" / name.replace("/", "-")
+    pages = monitoring.evidently_pages(project, log, watched.findings) if evidently else {}
     page = monitoring.publish(
         folder if watched.recorded is not None else folder / "looked",  # the page of what is recorded stays
         watched.findings,
         watched.alerts[::-1],
         model=project.model.name,
         now=clock.now(),
+        pages=pages,
     )
     _show(watched, project.objective.primary_metric)
     click.echo(f"page: {page}")
+    if pages:
+        click.echo(f"as Evidently shows it: {page.with_name('evidently.html')}")
+    elif evidently:
+        click.echo("for Evidently there is nothing to compare: no champion with a reference answered")
     click.echo(_next(watched))
 
 

@@ -8,6 +8,7 @@
 :func:`measure_drift`            drift of one table against another
 :func:`bake`                     look at a new champion once, and roll it back when a guard is violated
 :func:`evidently_page`           Evidently's own report on samples, safe and small
+:func:`evidently_pages`          the same of every window, from its version's reference
 :func:`decide`                   whether the retraining policy calls for a challenger
 :func:`judge_shadow`             how a challenger fares beside the champion
 :func:`explain`                  the decision and what became of it, in one paragraph
@@ -33,6 +34,7 @@ from workbench.monitoring.findings.frame import from_frame, to_frame
 from workbench.monitoring.looking import Watched, look, watch
 from workbench.monitoring.page.evidently import evidently_page, write_pages
 from workbench.monitoring.page.publishing import publish, verdicts
+from workbench.monitoring.page.samples import evidently_pages
 from workbench.monitoring.performance import Performance, measure_performance
 from workbench.monitoring.retraining import Decision, decide, explain, judge_shadow, retrain
 from workbench.monitoring.skew import sample_logged
@@ -49,6 +51,7 @@ __all__ = [
     "decide",
     "drift_heatmap",
     "evidently_page",
+    "evidently_pages",
     "explain",
     "flagged_of_hundred",
     "from_frame",

@@ -21,9 +21,9 @@ from tests.benchmarks.execution.place import place
 from tests.benchmarks.execution.table import Goal, Row, Table
 from tests.benchmarks.serving.projects import REPOSITORY
 from tests.benchmarks.serving.readback import write_log
+from tests.health import health_of
 from workbench.data.summary import PREDICTION, Counting, Summary, summarize
 from workbench.monitoring.drift import judge_drift
-from workbench.monitoring.health import measure_health
 from workbench.monitoring.skew import sample_logged
 from workbench.serving.log.compact import compact
 from workbench.serving.log.read import PredictionLog
@@ -97,7 +97,7 @@ def _drift(log: PredictionLog, reference: Summary) -> None:
 
 _PARTS: Mapping[str, Callable[[PredictionLog, Summary], object]] = {
     "drift": _drift,
-    "health": lambda log, _: measure_health(log, now=datetime.now(UTC)),
+    "health": lambda log, _: health_of(log, now=datetime.now(UTC)),
     "answerers": lambda log, _: log.answerers(),
     "sample": lambda log, _: sample_logged(log),
 }

@@ -151,3 +151,13 @@ def test_help_has_examples_and_imports_nothing_heavy() -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert "Examples:" in told
     assert told.endswith("[]\n")
+
+
+@pytest.mark.practice("L7")
+def test_evidentlys_own_page_is_put_beside_on_demand(tell: Tell, shop: Project) -> None:
+    about = ("--evidently", "--log", "predictions/june")
+    told = tell(*about)
+    page = Path(told.partition("as Evidently shows it: ")[2].splitlines()[0])
+    assert all(month in page.read_text() for month in ("2013-08", "2013-09"))
+    assert "evidently.html" in page.with_name("index.html").read_text()
+    assert "nothing to compare" in tell(*about, "--last", "1")

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.health import health_of
 from tests.unit.serving.log.batches import NOON, batch
-from workbench.monitoring.health import Health, HealthCount, measure_health
+from workbench.monitoring.health import Health, HealthCount
 from workbench.monitoring.health.quantiles import EXACT, RELATIVE_ERROR, Quantiles
 from workbench.monitoring.health.volume import Hours
 from workbench.serving.log.batch import Batch
@@ -67,7 +68,7 @@ def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
     compact(tmp_path)
     writer.append([batch(2, version=5)])
     writer.close()
-    first, second, shadow = measure_health(PredictionLog(tmp_path), now=NEXT_YEAR)
+    first, second, shadow = health_of(PredictionLog(tmp_path), now=NEXT_YEAR)
     assert (first.role, first.version, first.rows, first.failed, first.refused) == ("champion", 3, 2, 2, 2)
     assert (first.flagged, first.flagged_share, first.failed_share) == (1, 0.5, 0.5)
     assert first.refused_share == 1 / 3
@@ -81,7 +82,7 @@ def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
     )
     assert (second.version, second.rows, second.failed) == (5, 2, 0)
     assert (shadow.role, shadow.rows, shadow.failed) == ("shadow", 2, 2)
-    (only,) = measure_health(PredictionLog(tmp_path), NOON + 2 * HOUR, NOON + 2.25 * HOUR, now=NEXT_YEAR)[:1]
+    (only,) = health_of(PredictionLog(tmp_path), NOON + 2 * HOUR, NOON + 2.25 * HOUR, now=NEXT_YEAR)[:1]
     assert (only.version, only.rows) == (5, 1)
 
 
@@ -96,7 +97,7 @@ def test_health_is_told_as_json_and_back(tmp_path: Path) -> None:
 
 def test_of_no_rows_everything_is_inconclusive() -> None:
     assert {item.verdict for item in health().signals()} == {"inconclusive"}
-    assert measure_health(PredictionLog(Path("/nowhere/at/all")), now=NOON) == ()
+    assert health_of(PredictionLog(Path("/nowhere/at/all")), now=NOON) == ()
 
 
 def test_failures_that_were_not_kept_are_counted() -> None:

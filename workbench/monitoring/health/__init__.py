@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.monitoring.health.counting import HealthCount, by_version, measure_health
+from workbench.monitoring.health.counting import HealthCount, by_version
 from workbench.monitoring.health.result import Health
 
-__all__ = ["Health", "HealthCount", "by_version", "measure_health"]
+__all__ = ["Health", "HealthCount", "by_version"]

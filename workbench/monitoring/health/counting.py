@@ -12,7 +12,6 @@ import numpy as np
 from workbench.monitoring.health.quantiles import Quantiles
 from workbench.monitoring.health.result import Health
 from workbench.monitoring.health.volume import Hours
-from workbench.registry.aliases import CHAMPION
 from workbench.serving.answering.failures import REFUSED
 from workbench.serving.log.unkept import unkept
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from workbench.serving.log.batch import Role
-    from workbench.serving.log.read import PredictionLog
 
-__all__ = ["HealthCount", "by_version", "measure_health"]
+__all__ = ["HealthCount", "by_version"]
 
 _EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1
 
@@ -114,28 +112,6 @@ class HealthCount:
         self.asked_in_future += int((asked > (self.now - _EPOCH) // timedelta(microseconds=1)).sum())
         self.first = min(self.first, int(asked.min()))
         self.last = max(self.last, int(asked.max()))
-
-
-def measure_health(
-    log: PredictionLog, start: datetime | None = None, end: datetime | None = None, *, now: datetime
-) -> tuple[Health, ...]:
-    """The health of every version that answered what was asked in ``[start, end)``, the champions first.
-
-    A champion that none followed should have been asked until the end, or until ``now``.
-    """
-    counts: dict[tuple[Role, int], HealthCount] = {}
-    columns = ("role", "model_version", *HealthCount.COLUMNS)
-    for table in log.batches(start, end, columns=columns, failed=None):
-        for role, version, rows in by_version(table):
-            key = (role, version)
-            counts.setdefault(key, HealthCount(role, version, now)).add(rows)
-    champions = [count for (role, _), count in counts.items() if role == CHAMPION]
-    newest = max(champions, key=lambda count: count.last, default=None)
-    until = now if end is None else min(now, end)
-    return tuple(
-        count.health(until if count is newest else None)
-        for _, count in sorted(counts.items(), key=lambda item: (item[0][0] != CHAMPION, item[0]))
-    )
 
 
 def by_version(table: pa.Table) -> Iterator[tuple[Role, int, pa.Table]]:

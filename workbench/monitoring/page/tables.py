@@ -52,7 +52,7 @@ def table_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
 
 
 def _windows(who: str, line: _Line) -> Table:
-    figures = ("predictions", "labelled", "drifted", "p99 ms", "failed")
+    figures = ("predictions", "labelled", "drifted", "p99 ms", "failed", "refused", "flagged")
     rows = tuple(_window(finding.name, item) for finding, item in reversed(line))
     columns = ("window", "metric", "verdict", *figures, "why")
     return Table(columns, rows, frozenset(figures), folded=f"{who}, by window")
@@ -69,6 +69,8 @@ def _window(name: str, item: VersionFinding) -> tuple[Cell, ...]:
         f"{len(drift.drifted)} of {len(drift.judged)}",
         number(health.p99_ms, 1),
         _percent(health.failed_share, 2),
+        _percent(health.refused_share, 2),
+        _percent(health.flagged_share, 2),
         found.why if found else "",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from workbench.monitoring.findings.documents import from_document, to_document
 from workbench.monitoring.findings.signal import Signal, SignalVerdict
@@ -14,9 +14,6 @@ from workbench.monitoring.performance.labels import MINIMUM_COVERAGE, Labels
 from workbench.monitoring.performance.slices import Slice
 from workbench.monitoring.performance.utility import Utility
 from workbench.tracking.metrics import improvement
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Performance", "PerformanceVerdict"]
 
@@ -98,15 +95,6 @@ class Performance:
         if self.labelled < MINIMUM_COVERAGE * self.rows:
             return f"the truth of {self.coverage:.0%} of the predictions is known so far"
         return ""
-
-    @property
-    def slice_table(self) -> pd.DataFrame:
-        """The slices as a table."""
-        import pandas as pd
-
-        return pd.json_normalize([to_document(item) for item in self.slices]).rename(
-            columns={f"value.{name}": name for name in ("value", "low", "high")}
-        )
 
     def signals(self) -> Iterator[Signal]:
         verdicts: dict[PerformanceVerdict, SignalVerdict] = {"held": "ok", "dropped": "bad"}
