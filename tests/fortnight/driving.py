@@ -115,7 +115,9 @@ def _caught_up(project: Project, now: datetime) -> None:
 
     def looked_at() -> bool:
         found = find(project)
-        return found is None or found.status != "baking" or (found.checked_at or START) >= now
+        if found is None or found.status != "baking":
+            return True
+        return found.evidence.violation is None and (found.checked_at or START) >= now
 
     until(over, seconds=_PATIENCE)
     until(looked_at, seconds=_PATIENCE)

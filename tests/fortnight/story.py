@@ -124,11 +124,11 @@ def _alerts_are_about_windows_that_were_over(project: Project) -> list[Alert]:
     with open_database(project).read() as connection:
         alerts = read(connection, LIVE_LOG, model=project.model.name)
         items = backlog.items(connection, project.name)
-    assert "inputs-drift" in {alert.rule for alert in alerts}
+    assert {"inputs-drift", "rolled-back"} <= {alert.rule for alert in alerts}
     for alert in alerts:
         assert START < alert.raised_at <= END
         assert alert.first_start < alert.raised_at
-        assert any(alert.rule in item.title for item in items), f"{alert} is not on the backlog"
+        assert any(f"alert {alert.id}" in item.links for item in items), f"{alert} is not on the backlog"
     for item in items:
         assert START < item.opened_at <= END
     return alerts
