@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from workbench.registry.card.document import Block, Cell, Pill, Section, Table, Text, number
@@ -15,6 +16,7 @@ __all__ = ["alerts_section"]
 
 # Older ones are in the database.
 _MOST = 50
+_SAYS = 120
 
 
 def alerts_section(alerts: Sequence[Alert]) -> Section:
@@ -34,7 +36,9 @@ def _row(alert: Alert) -> tuple[Cell, ...]:
     one = alert.first_window == alert.last_window
     windows = alert.first_window if one else f"{alert.first_window} to {alert.last_window}"
     state: Cell = Pill(alert.severity) if alert.open else alert.cleared
-    return (state, alert.rule, alert.subject, alert.signal, windows, alert.says)
+    # It may name fifty features; the windows below tell all of it.
+    says = shorten(alert.says, _SAYS, placeholder=" …")
+    return (state, alert.rule, alert.subject, alert.signal, windows, says)
 
 
 def _evidence(alert: Alert) -> Table:

@@ -52,13 +52,19 @@ def table_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
 
 
 def _windows(who: str, line: _Line) -> Table:
-    figures = ("predictions", "labelled", "drifted", "p99 ms", "failed", "refused", "flagged")
-    rows = tuple(_window(finding.name, item) for finding, item in reversed(line))
+    # Columns of nothing but zeros would leave no room for what there is to say.
+    seldom = {
+        "refused": any(item.health.refused for _, item in line),
+        "flagged": any(item.health.flagged for _, item in line),
+    }
+    more = tuple(name for name, there in seldom.items() if there)
+    figures = ("predictions", "labelled", "drifted", "p99 ms", "failed", *more)
+    rows = tuple(_window(finding.name, item, more) for finding, item in reversed(line))
     columns = ("window", "metric", "verdict", *figures, "why")
     return Table(columns, rows, frozenset(figures), folded=f"{who}, by window")
 
 
-def _window(name: str, item: VersionFinding) -> tuple[Cell, ...]:
+def _window(name: str, item: VersionFinding, more: Sequence[str]) -> tuple[Cell, ...]:
     found, drift, health = item.performance, item.drift, item.health
     return (
         name,
@@ -69,8 +75,7 @@ def _window(name: str, item: VersionFinding) -> tuple[Cell, ...]:
         f"{len(drift.drifted)} of {len(drift.judged)}",
         number(health.p99_ms, 1),
         _percent(health.failed_share, 2),
-        _percent(health.refused_share, 2),
-        _percent(health.flagged_share, 2),
+        *(_percent(getattr(health, f"{name}_share"), 2) for name in more),
         found.why if found else "",
     )
 
