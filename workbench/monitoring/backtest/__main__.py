@@ -48,7 +48,7 @@ def _outcome(task: Task, tell: Callable[[Step], None]) -> PolicyOutcome:
             tell(Step(step.start.date(), number, len(steps), life.decide(step)))
     lived = life.lived()
     hindsight = Hindsight(place.project, world.project, task.plan, lived)
-    events = events_of(world.project, lived.log, hindsight)
+    events = events_of(world.project, lived, hindsight)
     alone = time.monotonic() - begun - trainings.elapsed
     return PolicyOutcome(
         policy=task.policy.name,

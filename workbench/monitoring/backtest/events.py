@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from workbench import registry
 from workbench.monitoring.alerts import read as read_alerts
 from workbench.monitoring.backtest.hindsight import Hindsight
 from workbench.monitoring.backtest.outcome import Event, EventKind
+from workbench.monitoring.backtest.stepping import Lived
 from workbench.monitoring.baking.record import ACTOR
 from workbench.monitoring.retraining import retrainings
 from workbench.project import Project
 from workbench.registry.aliases import CHAMPION, is_shadow
 from workbench.store.database import open_database
-
-if TYPE_CHECKING:
-    from workbench.monitoring.alerts import Alert
 
 __all__ = ["events_of"]
 
@@ -28,37 +25,34 @@ _ENDS: dict[str, EventKind] = {
 }
 
 
-def events_of(project: Project, log: str, hindsight: Hindsight) -> tuple[Event, ...]:
+def events_of(world: Project, lived: Lived, hindsight: Hindsight) -> tuple[Event, ...]:
     """Everything in the order of time; what happened at one moment in the order in which it follows.
 
     Parameters
     ----------
-    log : str
-        Under which alerts are filed.
     hindsight : Hindsight
         What was really true: whether an alert mattered.
     """
-    found = [*_alerts(project, log, hindsight), *_retrainings(project), *_rollbacks(project)]
+    found = [*_alerts(world, lived, hindsight), *_retrainings(world), *_rollbacks(world)]
     return tuple(sorted(found, key=lambda event: event.at))  # which leaves equal ones in their order
 
 
-def _alerts(project: Project, log: str, hindsight: Hindsight) -> Iterator[Event]:
-    database = open_database(project)
+def _alerts(world: Project, lived: Lived, hindsight: Hindsight) -> Iterator[Event]:
+    database = open_database(world)
     try:
         with database.read() as connection:
-            alerts = read_alerts(connection, log, model=project.model.name)
+            last = {alert.id: alert for alert in read_alerts(connection, lived.log, model=world.model.name)}
     finally:
         database.close()
-    for alert in sorted(alerts, key=lambda each: each.id):
-        mattered = hindsight.mattered(alert.version, alert.first_start, alert.cleared_at)
-        yield Event(alert.raised_at, "alert", alert.version, _said(alert), mattered)
-        if alert.cleared_at is not None:
+    for told in lived.alerts:
+        alert, end = told.alert, last[told.alert.id].cleared_at
+        if alert.open or alert.raised_at == told.at:
+            mattered = hindsight.mattered(alert.version, alert.first_start, end)
+            says = f"{alert.severity} {alert.rule}, {alert.first_window}: {alert.says}"
+            yield Event(told.at, "alert", alert.version, says, mattered)
+        if not alert.open:
             says = f"{alert.rule} of {alert.first_window}: {alert.cleared}"
-            yield Event(alert.cleared_at, "cleared", alert.version, says)
-
-
-def _said(alert: Alert) -> str:
-    return f"{alert.severity} {alert.rule}, {alert.first_window}: {alert.says}"
+            yield Event(told.at, "cleared", alert.version, says)
 
 
 def _retrainings(project: Project) -> Iterator[Event]:

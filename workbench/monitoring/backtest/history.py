@@ -114,7 +114,7 @@ class History:
             raise UsageError(f"{plan.dataset}: {np.isnat(asked).sum():,} rows have no {plan.time}")
         here = np.flatnonzero((asked >= _plain(plan.began)) & (asked < _plain(plan.ended)))
         here = here[np.argsort(asked[here], kind="stable")]
-        truth, known = _truth(plan, frame), _moments(plan.dataset, frame, plan.known_at)
+        truth, known = _truth(plan.dataset, frame, plan.target), _moments(plan.dataset, frame, plan.known_at)
         never = np.isnan(truth) | np.isnat(known)
         truth[never], known[never] = np.nan, np.datetime64("NaT")
         rows = frame.iloc[here][list(columns)].reset_index(drop=True)
@@ -149,6 +149,8 @@ def plan_of(
         )
     dataset = _dataset(project, config)
     frame = _read(dataset, [objective.time, objective.target, config.known_at])
+    _moments(dataset, frame, config.known_at)
+    _truth(dataset, frame, objective.target)
     asked = _moments(dataset, frame, objective.time)
     asked = asked[~np.isnat(asked)]
     if not len(asked):
@@ -224,12 +226,12 @@ def _moments(dataset: DatasetVersion, frame: pd.DataFrame, name: str) -> NDArray
     return moments
 
 
-def _truth(plan: Plan, frame: pd.DataFrame) -> NDArray[np.float64]:
+def _truth(dataset: DatasetVersion, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     try:
-        truth = frame[plan.target].astype("Float64").to_numpy("float64", True, np.nan)
+        truth = frame[name].astype("Float64").to_numpy("float64", True, np.nan)
     except (TypeError, ValueError):
         raise UsageError(
-            f"{plan.dataset}: column {plan.target!r} holds something else than 0 and 1, or true and false"
+            f"{dataset}: column {name!r} holds something else than 0 and 1, or true and false"
         ) from None
     return np.asarray(truth, dtype=np.float64)
 

@@ -156,7 +156,6 @@ class WorldProcess:
             It left none; the message says why.
         """
         status = self._process.wait()
-        os.close(self._heard)
         outcome = self.task.outcome()
         if outcome is not None and status == 0:
             return outcome
@@ -168,7 +167,7 @@ class WorldProcess:
         raise RunError(f"policy {self.task.policy.name}: {why}; its log: {log}", details=said[-2000:])
 
     def end(self) -> None:
-        """Have it end, at once."""
+        """Have it end, at once, if it has not; nothing is heard of it any more."""
         self._process.kill()
         self._process.wait()
         os.close(self._heard)

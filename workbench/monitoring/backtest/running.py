@@ -177,6 +177,7 @@ class _Runs:
         steps, policy = process.hear(), process.task.policy.name
         if steps is None:
             self._outcomes[policy] = process.result()
+            process.end()
             return False
         for step in steps:
             self._done[policy] = step.done / step.of

@@ -43,12 +43,21 @@ from workbench.store.database import open_database
 from workbench.tracking.models import scores_of
 
 if TYPE_CHECKING:
+    from workbench.monitoring.alerts import Alert
     from workbench.serving.answering.call import Answer
 
-__all__ = ["Life", "Lived"]
+__all__ = ["Life", "Lived", "Told"]
 
 # So that no answer is slow and none is fast: how long they take here says nothing.
 _LATENCY_MS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """An alert as it was when it was raised, or cleared, at a moment."""
+
+    at: datetime
+    alert: Alert
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +70,8 @@ class Lived:
         NaN where nobody answered.
     version : ndarray of int
         Who answered; 0 for nobody.
+    alerts : tuple of Told
+        What was told of alerts, in the order of telling: what they say changes afterwards.
     log : str
         Under which findings, alerts and ground truth are filed.
     first : str
@@ -70,6 +81,7 @@ class Lived:
     history: History
     score: NDArray[np.float64]
     version: NDArray[np.int64]
+    alerts: tuple[Told, ...]
     log: str
     first: str
 
@@ -130,6 +142,7 @@ class Life:
         rows = len(self.history)
         self.score, self.version = np.full(rows, np.nan), np.zeros(rows, dtype=np.int64)
         self._ids = np.full(rows, None, dtype=object)
+        self._alerts: list[Told] = []
         # What was known before it was asked is told once it was asked.
         due = np.maximum(self.history.known, self.history.asked + np.timedelta64(1, "us"))
         self._rows_due = np.argsort(due, kind="stable")[: int((~np.isnat(due)).sum())]
@@ -148,7 +161,7 @@ class Life:
 
     def lived(self) -> Lived:
         """What has been answered so far."""
-        return Lived(self.history, self.score, self.version, self.log_name, self.first)
+        return Lived(self.history, self.score, self.version, tuple(self._alerts), self.log_name, self.first)
 
     def _ask(self, rows: slice) -> None:
         if rows.start == rows.stop or self._models.now.champion is None:
@@ -192,6 +205,7 @@ class Life:
         project, clock = self.world.project, self.clock
         baked = bake(project, self.log, self.log_name, clock=clock)
         watched = watch(project, self.log, self.log_name, clock=clock, present=False)
+        self._alerts += [Told(step.end, alert) for alert in (*watched.raised, *watched.cleared)]
         scheduled = self._schedule is not None and next_time(self._schedule, step.start) <= step.end
         done = retrain(project, self.log_name, clock=clock, scheduled=scheduled, train=self._train)
         if done.retraining is not None:

@@ -194,7 +194,7 @@ def _until(outcome: PolicyOutcome, day: date) -> list[Event]:
 @pytest.mark.parametrize(
     ("policies", "more", "expected"),
     [
-        (["nevr"], {}, "unknown policy 'nevr'; did you mean 'never'?"),
+        (["nevr"], {}, "no policy 'nevr' in [backtest.policies] of workbench.toml; did you mean 'never'?"),
         ([], {}, "no policy is named"),
         (["never", Policy("never")], {}, "two policies are called 'never'"),
         (
@@ -222,9 +222,17 @@ def test_what_cannot_be_is_said_in_a_line(
     ("was", "instead", "expected"),
     [
         ('known_at = "known_at"', "", "[backtest] has no known_at"),
-        ('known_at = "known_at"', 'known_at = "known"', "unknown column 'known'; did you mean 'known_at'?"),
+        (
+            'known_at = "known_at"',
+            'known_at = "known"',
+            "no column 'known' in orders v0; did you mean 'known_at'?",
+        ),
         ('known_at = "known_at"', 'known_at = "size"', "column 'size' holds no times with a zone"),
-        ('dataset = "orders"', 'dataset = "order"', "unknown dataset 'order'; did you mean 'orders'?"),
+        (
+            'dataset = "orders"',
+            'dataset = "order"',
+            "no dataset 'order' in [backtest] dataset; did you mean 'orders'?",
+        ),
         ('dataset = "orders"', "", "[backtest] has no dataset, and no phase has trained from one yet"),
         ('target = "late"', 'target = "asked_at"', "column 'asked_at' holds something else than 0 and 1"),
     ],
