@@ -8,6 +8,7 @@ Both hand what they predicted to the :class:`~workbench.serving.answering.commit
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import queue
 import threading
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from workbench.serving.answering.call import Call
 from workbench.serving.answering.commit import Committer
-from workbench.serving.answering.predict import ROWS_TOGETHER, Predicted, Predictor
+from workbench.serving.answering.predict import Predicted, Predictor
 from workbench.serving.answering.waiting import all_waiting
 from workbench.serving.models.lineup import Models
 from workbench.serving.protocol.schema import Refused
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 # ones leave the processor idle while the disk works.
 _UNDER_WAY = 2
 _CALLS_TOGETHER = 64
+# What the loop predicts itself takes it a few milliseconds at most.
+_ROWS_AT_ONCE = 1_000
 # For how much of the time that the last batch took the next one waits for company.
 _PATIENCE = 0.25
 
@@ -76,7 +79,7 @@ class Desk:
         Refused
             With 429, when too many wait.
         """
-        quick = call.asked.rows <= ROWS_TOGETHER and self._models.now.is_compiled(call.asked.version)
+        quick = call.asked.rows <= _ROWS_AT_ONCE and self._models.now.is_compiled(call.asked.version)
         # What they asked who were told already that there is no answer is still there.
         if max(len(self._open), len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
             raise Refused(429, "too many requests are waiting; try again in a second")
@@ -99,7 +102,8 @@ class Desk:
 
     def _predict_here(self) -> None:
         self._scheduled = False
-        calls, self._gathered = self._gathered[:_CALLS_TOGETHER], self._gathered[_CALLS_TOGETHER:]
+        count = _fitting(self._gathered)
+        calls, self._gathered = self._gathered[:count], self._gathered[count:]
         predicted = self._predict(calls)
         if predicted:
             self._under_way += 1
@@ -158,3 +162,9 @@ class Desk:
                 self._predictor.timed_out(call)
             call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
         self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)
+
+
+def _fitting(calls: Sequence[Call]) -> int:
+    """How many of the first are few enough, in requests and in rows, to be predicted together."""
+    rows = itertools.accumulate(call.asked.rows for call in calls[:_CALLS_TOGETHER])
+    return max(1, sum(total <= _ROWS_AT_ONCE for total in rows))

@@ -25,7 +25,7 @@ from workbench.store.clock import Clock
 
 __all__ = ["Predicted", "Predictor"]
 
-ROWS_TOGETHER = 500
+_ROWS_TOGETHER = 500
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 # What a feature builder or an estimator raises on values that it cannot take.
 _ABOUT_VALUES = (ValueError, TypeError, KeyError, OverflowError, ArithmeticError)
@@ -96,7 +96,7 @@ class Predictor:
                 outcome.failed.append((call, refused))
                 continue
             # A large request gains nothing by company, and would make it wait.
-            alone = call if call.asked.rows > ROWS_TOGETHER else None
+            alone = call if call.asked.rows > _ROWS_TOGETHER else None
             key = (model.version, role, alone, call.asked.group)
             groups.setdefault(key, (model, role, []))[2].append(call)
         for model, role, group in groups.values():

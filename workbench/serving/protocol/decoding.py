@@ -54,7 +54,8 @@ def check_keys(body: bytes, keys: int, known: Collection[str]) -> None:
         included. Other fields are passed over.
     """
     # Exact but for keys with a space behind them, and quotation marks in texts; both are rare.
-    spaced = b" :" in body or b"\n:" in body or b"\r:" in body or b"\t:" in body
+    # Whether there is a byte at all is found far quicker than whether there are two.
+    spaced = any(space in body and space + b":" in body for space in (b" ", b"\n", b"\r", b"\t"))
     if body.count(b'":') == keys and not spaced:
         return
     others = (raw for name, raw in decode_json(_FIELDS, body).items() if name not in known)

@@ -271,3 +271,11 @@ def test_a_version_from_before_a_feature_was_added_keeps_answering() -> None:
 def test_what_is_no_fitted_model_is_not_loaded(estimator: object) -> None:
     with pytest.raises(ServingError, match="no fitted classifier or regressor"):
         replace(loaded(1), estimator=estimator)
+
+
+def test_more_rows_than_the_loop_predicts_at_once_are_all_answered(bench: Bench) -> None:
+    sizes = [400, 400, 400, 1, 1000, 400]
+    answers = bench.ask(*[body(rows(size)) for size in sizes])
+    ids = [answer.prediction_ids for answer in answers]  # type: ignore[union-attr]
+    assert [len(mine) for mine in ids] == sizes
+    assert sorted(bench.log.read()["prediction_id"]) == sorted(id for mine in ids for id in mine)
