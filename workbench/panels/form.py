@@ -90,7 +90,7 @@ class Form:
                 found[name] = error.message
         for name, parameter in known.items():
             if parameter.required and not self.typed.get(name, "").strip():
-                found[name] = f"it has no default: {parameter.kind.words}"
+                found[name] = f"parameter {name!r} has no default: it has to be {parameter.kind.words}"
         return found
 
     @property

@@ -97,7 +97,7 @@ class LaunchPanel:
         """What pressing the button would do, or what is wrong with the form, in one line."""
         form = self.form
         if wrong := form.problems:
-            return "; ".join(f"{name}: {why}" for name, why in wrong.items())
+            return "; ".join(wrong.values())
         try:
             if not form.several:
                 count = len(form.given)
