@@ -14,6 +14,7 @@ from workbench.monitoring.backtest.figures.style import (
     headed,
     label,
     measure,
+    names_below,
     nothing_to_draw,
     size,
     styles,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["frontier", "gains"]
 
 _MOST_ROWS = 30
+# More of them would cover each other.
+_MOST_NAMES = 4
 
 
 def gains(backtest: Backtest, choice: Choice, *, narrow: bool = False) -> Chart:
@@ -88,9 +91,13 @@ def frontier(backtest: Backtest, choice: Choice, *, narrow: bool = False) -> Cha
     ax.set_xlabel("retrainings", fontsize=size(narrow), color=QUIET)
     ax.grid(axis="y", color="#e2e8f0", linewidth=0.6)
     _quiet(ax, narrow)
-    _names(ax, [choice.whole.of(name) for name in choice.standing_out], looks, narrow)
     headed(ax, f"{measure(choice)}, better than {plain(choice.plain)}", narrow)
-    legend(drawn)
+    named = [choice.whole.of(name) for name in choice.standing_out]
+    if len(named) > _MOST_NAMES:
+        names_below(drawn, looks, ax.get_legend_handles_labels()[0], narrow=narrow)
+    else:
+        _names(ax, named, looks, narrow)
+        legend(drawn)
     return drawn
 
 

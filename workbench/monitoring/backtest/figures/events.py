@@ -82,6 +82,7 @@ def _events(ax: Axes, lane: int, item: PolicyOutcome) -> set[str]:
                 markerfacecolor=face,
                 markersize=width,
                 zorder=3 if filled else 2,
+                clip_on=False,  # what happens at the end of the last day, too
             )
             used.add(name)
     return used

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from workbench.monitoring.figures.chart import BARS, INK, LINE, Chart, chart, nothing, plain
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from workbench.monitoring.backtest.choosing import Choice
@@ -27,12 +28,13 @@ __all__ = [
     "headed",
     "label",
     "measure",
+    "names_below",
     "nothing_to_draw",
     "size",
     "styles",
 ]
 
-_Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
+_Dashes: TypeAlias = Literal["-"] | tuple[float, tuple[float, ...]]
 # Told apart by anybody, after Okabe and Ito; a line's dashes say the same again.
 _OTHERS: tuple[tuple[str, _Dashes], ...] = (
     ("#d55e00", "-"),
@@ -111,6 +113,27 @@ def amount(value: float) -> str:
     if not value:
         return "0"
     return (f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.3g}").replace("-", "−")
+
+
+def names_below(drawn: Chart, looks: Mapping[str, Style], more: Sequence[Artist], *, narrow: bool) -> None:
+    """Under a chart that has no room for names beside its lines: which is whose, and what else there is."""
+    from matplotlib.lines import Line2D
+
+    keys = [
+        Line2D([], [], color=look.colour, linestyle=look.dashes, linewidth=look.width, label=label(name))
+        for name, look in looks.items()
+        if not look.crowd
+    ]
+    columns = 1 if narrow else 2
+    lines = sum(1 + str(key.get_label()).count("\n") for key in keys) / columns
+    drawn.set_figheight(drawn.get_figheight() + 0.2 * lines)
+    drawn.legend(
+        handles=[*keys, *more],
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=size(narrow),
+    )
 
 
 def end_labels(

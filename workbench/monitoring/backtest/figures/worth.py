@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,14 @@ from workbench.monitoring.backtest.figures.style import (
     headed,
     label,
     measure,
+    names_below,
     nothing_to_draw,
     styles,
 )
 from workbench.monitoring.figures.chart import BARS, QUIET, Chart, legend, plain
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from workbench.monitoring.backtest.choosing import Choice
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from workbench.registry.gates.bootstrap import Floats
 
 __all__ = ["worth_over_time"]
+
+_LONG = 16
 
 
 def worth_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False) -> Chart:
@@ -53,14 +58,18 @@ def worth_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False)
     day_axis(ax, backtest.began, backtest.until, narrow)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
     split(ax, choice, narrow)
+    # On a phone long names have no room beside the lines.
+    crowded = narrow and max(map(len, ends)) > _LONG
     zero = "" if alone else choice.plain
-    texts = {
-        name: f"{label(name, 16 if narrow else 24)}\n{'(zero)' if name == zero else amount(end)}"
-        for name, end in ends.items()
-    }
+    amounts = {name: "(zero)" if name == zero else amount(end) for name, end in ends.items()}
+    texts = {name: text if crowded else f"{label(name, 24)}\n{text}" for name, text in amounts.items()}
     end_labels(ax, ends, looks, texts, narrow)
     headed(ax, f"{measure(choice)}, {'so far' if alone else f'more than {plain(choice.plain)}'}", narrow)
-    _keys(drawn, ax, sum(look.crowd for look in looks.values()))
+    keys = list(_keys(ax, sum(look.crowd for look in looks.values())))
+    if crowded:
+        names_below(drawn, looks, keys, narrow=narrow)
+    else:
+        legend(drawn, keys)
     return drawn
 
 
@@ -84,11 +93,10 @@ def _draw(ax: Axes, item: PolicyOutcome, line: Floats, look: Style) -> None:
     ax.plot(days[at], line[at], "o", color=look.colour, markersize=size, markeredgecolor="white", zorder=6)
 
 
-def _keys(drawn: Chart, ax: Axes, crowd: int) -> None:
+def _keys(ax: Axes, crowd: int) -> Iterator[Artist]:
     from matplotlib.lines import Line2D
 
-    keys = [Line2D([], [], color=QUIET, marker="o", linestyle="none", label="a new version promoted")]
+    yield Line2D([], [], color=QUIET, marker="o", linestyle="none", label="a new version promoted")
     if crowd:
-        others = f"{crowd} other {'policies' if crowd > 1 else 'policy'}"
-        keys.append(Line2D([], [], color=BARS, label=others))
-    legend(drawn, [*keys, *ax.get_legend_handles_labels()[0]])
+        yield Line2D([], [], color=BARS, label=f"{crowd} other {'policies' if crowd > 1 else 'policy'}")
+    yield from ax.get_legend_handles_labels()[0]

@@ -137,9 +137,13 @@ def _days(choice: Choice) -> str:
 
 def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
     yield ("history", f"{choice.whole.name}, a {backtest.step} at a time")
-    yield ("chosen on", choice.seen.name)
-    if choice.unseen.since < choice.unseen.until:
-        yield ("checked on", choice.unseen.name)
+    if len(backtest.policies) > 1:
+        yield ("chosen on", choice.seen.name)
+        yield ("checked on", choice.unseen.name if choice.unseen.since < choice.unseen.until else "nothing")
+        yield (
+            "chosen is",
+            "of the policies that the days cannot tell from the best, the one that retrains least",
+        )
     if backtest.unit:
         yield (
             "worth",
@@ -151,10 +155,6 @@ def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
             "compared by",
             f"{backtest.metric}, the mean of the days by their labels; no utility is declared",
         )
-    yield (
-        "chosen is",
-        "of the policies that the days cannot tell from the best, the one that retrains least",
-    )
     yield ("computing", "what a policy's trainings would have taken by themselves, whoever else shared them")
     for note in sorted({item.first_version_note for item in backtest.policies} - {""}):
         yield ("first champion", note)
