@@ -135,7 +135,7 @@ def test_schedules_say_when_they_are_due_and_what_becomes_of_a_failure(tmp_path:
     assert (
         "| nightly | 0 3 \\* \\* \\* (Europe/Berlin) | workbench run train | tried 2 times more, then" in said
     )
-    assert "| 2 Jan 2014, 02:00 UTC | none yet |" in said
+    assert "| 2 Jan 02:00 | none yet |" in said
     assert "| fresh | prepared is older than 26 hours | workbench monitor |" in said
 
 

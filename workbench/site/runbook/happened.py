@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from workbench.config.baking import BakingConfig
 from workbench.config.retraining import RetrainingConfig
@@ -126,10 +126,10 @@ def schedules(facts: RunbookFacts) -> Section:
         return Section("Schedules", (Text(said),))
     declared = {each.name: each for each in facts.project.config.schedules}
     rows = tuple(
-        (each.schedule, *_declared(declared.get(each.schedule)), moment(each.next_at), _became(each))
+        (each.schedule, *_declared(declared.get(each.schedule)), _short(each.next_at), _became(each))
         for each in stands
     )
-    columns = ("schedule", "when", "what", "after a failure", "next", "newest")
+    columns = ("schedule", "when", "what", "after a failure", "next (UTC)", "newest (UTC)")
     typed = (
         "workbench schedule run               # the process that keeps them, as many as you like\n"
         "workbench schedule history           # what became of each scheduled time"
@@ -152,7 +152,12 @@ def _declared(schedule: ScheduleConfig | None) -> tuple[str, str, str]:
 
 
 def _became(each: Scheduled) -> Cell:
-    return [Pill(each.status), moment(each.newest_at)] if each.newest_at is not None else "none yet"
+    return [Pill(each.status), _short(each.newest_at)] if each.newest_at is not None else "none yet"
+
+
+def _short(at: datetime | None) -> str:
+    """Without the year, which is this one or the next: the table is wide enough."""
+    return f"{at.day} {at:%b %H:%M}" if at is not None else "–"
 
 
 def lately(facts: RunbookFacts) -> Section:
