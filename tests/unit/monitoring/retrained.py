@@ -205,7 +205,7 @@ def beside(
     delta = ShadowDelta(
         champion,
         shadow,
-        rows=500,
+        rows=round(labelled / 0.95),
         labelled=labelled,
         champion_only=0,
         shadow_only=0,

@@ -90,7 +90,8 @@ def test_in_the_shadow_it_waits_for_time_and_labels_and_is_promoted_then(project
     done = call(project, after=5 * DAY)
     assert done.retraining is not None
     assert done.retraining.decision == "promoted"
-    assert "In the champion's shadow: in 2026-11 roc_auc of shadow v2 0.720" in done.reason
+    told = "in 2026-11 and 2026-12 together roc_auc of shadow v2 0.720 against 0.700 of v1, a difference of"
+    assert f"In the champion's shadow: {told} 0.020 [0.013, 0.027]." in done.reason
     assert champions(project) == [1, 2]
 
 

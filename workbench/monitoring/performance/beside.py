@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from workbench.monitoring.performance.standard import Standard
     from workbench.registry.gates.bootstrap import Floats
 
-__all__ = ["ShadowDelta", "measure_delta"]
+__all__ = ["ShadowDelta", "measure_delta", "pooled"]
+
+_BOTH = ("champion_value", "shadow_value")
+_EXACT = 1e-9  # an interval without length has a weight that is finite
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,27 @@ def measure_delta(
         difference=difference,
         verdict=verdict,
         why=why,
+    )
+
+
+def pooled(deltas: Sequence[ShadowDelta], config: MonitoringConfig) -> tuple[SignalVerdict, str]:
+    """What several windows say together of the same two versions: the verdict, and the figures.
+
+    Each counts by how precisely it was measured (fixed effect; Hedges and Olkin, 1985, chapter 6): weights
+    are the inverse squares of half an interval's length, and so is the square of their sum's error.
+    """
+    halves = np.array([max((each.difference.high - each.difference.low) / 2, _EXACT) for each in deltas])
+    weights = halves**-2
+    values = [float(np.average([getattr(each, name) for each in deltas], weights=weights)) for name in _BOTH]
+    difference = float(np.average([each.difference.value for each in deltas], weights=weights))
+    half = float(weights.sum() ** -0.5)
+    labelled = sum(each.labelled for each in deltas)
+    few = labelled < config.minimum_labels
+    unsure = f"{labelled:,} labels, {config.minimum_labels:,} are asked" if few else ""
+    first = deltas[0]
+    found = Interval(difference, difference - half, difference + half)
+    return _verdict(
+        (first.champion, first.shadow), first.metric, values, found, unsure, config.performance_drop
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from workbench.config import RetrainingConfig
+from workbench.config import MonitoringConfig, RetrainingConfig
 from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.findings.signal import SignalVerdict
-from workbench.monitoring.performance import ShadowDelta
+from workbench.monitoring.performance import MINIMUM_COVERAGE, ShadowDelta
+from workbench.monitoring.performance.beside import pooled
 
 __all__ = ["Shadowed", "judge_shadow", "waiting"]
 
@@ -23,8 +24,8 @@ class Shadowed:
     labelled : int
         Answers of both whose truth is known.
     verdict : str
-        ``bad`` when it was surely worse in a window, ``ok`` when in some window it was surely no worse, and
-        in none worse; ``inconclusive`` otherwise.
+        ``bad`` when it was surely worse, ``ok`` when it was surely not worse by more than the allowed drop;
+        ``inconclusive`` otherwise.
     """
 
     version: int
@@ -34,25 +35,31 @@ class Shadowed:
     why: str
 
 
-def judge_shadow(findings: Sequence[WindowFinding], version: int, champion: int | None) -> Shadowed:
+def judge_shadow(
+    findings: Sequence[WindowFinding], version: int, champion: int | None, monitoring: MonitoringConfig
+) -> Shadowed:
     """Judge a shadow by the monitor's findings, as far as they hold it against this champion."""
-    seen = [
-        (finding.name, found.delta)
+    seen = {
+        finding.name: found.delta
         for finding in sorted(findings, key=lambda item: item.window.start)
         for found in finding.versions
         if found.version == version and found.delta is not None and found.delta.champion == champion
-    ]
-    deltas = [delta for _, delta in seen]
-    verdict = _verdict(deltas)
-    told = [(name, delta) for name, delta in seen if delta.verdict == verdict]
-    why = "; ".join(f"in {name} {delta.why}" for name, delta in told) or "no answer of both is on record"
+    }
+    deltas = list(seen.values())
     rows, labelled = (sum(getattr(delta, name) for delta in deltas) for name in ("rows", "labelled"))
-    return Shadowed(version, rows, labelled, verdict, why)
+    if not deltas:
+        return Shadowed(version, rows, labelled, "inconclusive", "no answer of both is on record")
+    whole = [name for name, delta in seen.items() if _is_whole(delta)]
+    if len(whole) < 2:
+        name, delta = next(((name, seen[name]) for name in whole), list(seen.items())[-1])
+        return Shadowed(version, rows, labelled, delta.verdict, f"in {name} {delta.why}")
+    verdict, why = pooled([seen[name] for name in whole], monitoring)
+    return Shadowed(version, rows, labelled, verdict, f"in {' and '.join(whole)} together {why}")
 
 
-def _verdict(deltas: Sequence[ShadowDelta]) -> SignalVerdict:
-    found = {delta.verdict for delta in deltas}
-    return "bad" if "bad" in found else "ok" if "ok" in found else "inconclusive"
+def _is_whole(delta: ShadowDelta) -> bool:
+    """Whether the truth of nearly all of its answers is known: what is known early is not like the rest."""
+    return delta.difference.known and delta.labelled >= MINIMUM_COVERAGE * delta.rows
 
 
 def waiting(policy: RetrainingConfig, shadowed: Shadowed, since: datetime, now: datetime) -> str:

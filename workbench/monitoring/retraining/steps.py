@@ -79,7 +79,8 @@ class Steps:
     def shadowed(self, item: Retraining) -> Shadowed:
         """How the challenger has fared in the champion's shadow so far."""
         assert item.version is not None
-        return judge_shadow(self.findings, item.version, item.champion)
+        monitoring = self.project.config.monitoring
+        return judge_shadow(self.findings, item.version, item.champion, monitoring)
 
     def waits_for(self, item: Retraining) -> str:
         """What a challenger in the shadow waits for; empty when it may be decided on."""
