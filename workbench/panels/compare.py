@@ -221,7 +221,7 @@ class ComparePanel:
         except Exception as error:
             self._away = f"the runs cannot be read: {in_words(error, self.project)}; try again with Refresh"
             return
-        self.table = table
+        self.table, self._difference = table, None
         self._away = (
             f"the tracking store does not answer, and shown is what was known before ({table.away}); "
             "try again with Refresh"

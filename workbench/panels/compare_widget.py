@@ -138,7 +138,7 @@ class _Widgets:
         rows = self.panel.shown.page_rows
         if self._telling or place >= len(rows):
             return
-        run_id = self.panel.table.columns["run_id"].values[rows[place]]
+        run_id = self.panel.shown.table.columns["run_id"].values[rows[place]]
         others = tuple(each for each in self.panel.shown.view.chosen if each != run_id)
         self._look(chosen=(*others, run_id) if chosen else others)
 

@@ -76,7 +76,7 @@ def matching(table: RunTable, conditions: tuple[Condition, ...]) -> NDArray[np.i
         A condition names nothing that these runs have, or compares it with what it cannot be compared with.
     """
     holds = np.ones(len(table), dtype=bool)
-    for condition in conditions:
+    for condition in conditions if len(table) else ():  # no runs have no columns to be named
         holds &= _holds(table, condition)
     return np.flatnonzero(holds)
 
