@@ -206,6 +206,8 @@ class Life:
         baked = bake(project, self.log, self.log_name, clock=clock)
         watched = watch(project, self.log, self.log_name, clock=clock, present=False)
         self._alerts += [Told(step.end, alert) for alert in (*watched.raised, *watched.cleared)]
+        if step.end >= self.plan.ended:  # whatever was decided now would come to nothing, and cost something
+            return f"alert: {watched.raised[-1]}" if watched.raised else ""
         scheduled = self._schedule is not None and next_time(self._schedule, step.start) <= step.end
         done = retrain(project, self.log_name, clock=clock, scheduled=scheduled, train=self._train)
         if done.retraining is not None:
