@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,6 @@ class BacktestBar:
         self._status = self._console.status("") if self._console.is_terminal else None
         self._policies, self._through = policies, 0
         self._running: dict[str, Progress] = {}
-        self._began: dict[str, float] = {}
         self._told = 0
 
     def __enter__(self) -> BacktestBar:
@@ -53,16 +51,12 @@ class BacktestBar:
 
     def __call__(self, progress: Progress) -> None:
         """Take notice of one step of one policy."""
-        began = self._began.setdefault(progress.policy, time.monotonic())
         self._running[progress.policy] = progress
         if progress.done == progress.of:
             del self._running[progress.policy]
             self._through += 1
-            seconds = time.monotonic() - began
-            self._console.print(
-                f"[green]✓[/] {escape(progress.policy)}  {progress.of} steps  [dim]{seconds:.0f} s[/]",
-                soft_wrap=True,
-            )
+            done = f"[green]✓[/] {escape(progress.policy)}  {progress.of} steps"
+            self._console.print(done, soft_wrap=True)
         self._draw(progress)
 
     def _draw(self, progress: Progress) -> None:

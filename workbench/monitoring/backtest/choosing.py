@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from workbench.errors import UsageError
-from workbench.monitoring.backtest.outcome import Backtest, Day, PolicyOutcome
+from workbench.monitoring.backtest.outcome import Backtest, Day
 from workbench.project import Project
 from workbench.registry.gates.bootstrap import Days, Interval, interval
 from workbench.tracking.metrics import LOWER_IS_BETTER
@@ -226,9 +226,14 @@ def check_until(chosen: date, began: date, until: date) -> None:
         )
 
 
-def trained(outcome: PolicyOutcome) -> list[date]:
-    """The days on which a policy trained a challenger, whatever became of it."""
-    return [event.at.date() for event in outcome.events if event.kind == "retrained"]
+def trained(backtest: Backtest, policy: str) -> list[date]:
+    """The days from which on each challenger that a policy trained could answer, whatever became of it.
+
+    What is decided when the last day is over counts to that day.
+    """
+    last = backtest.until - timedelta(days=1)
+    events = backtest.policy(policy).events
+    return [min(event.at.date(), last) for event in events if event.kind == "retrained"]
 
 
 @dataclass(frozen=True)
@@ -242,11 +247,16 @@ class _Drawing:
 
     @property
     def plain(self) -> str:
-        return min(self.backtest.policies, key=lambda item: (len(trained(item)), item.policy != NEVER)).policy
+        return min(
+            self.backtest.policies,
+            key=lambda item: (len(trained(self.backtest, item.policy)), item.policy != NEVER),
+        ).policy
 
     def stretch(self, since: date, until: date) -> Stretch:
         policies = self.backtest.policies
-        counts = [sum(since <= day < until for day in trained(item)) for item in policies]
+        counts = [
+            sum(since <= day < until for day in trained(self.backtest, item.policy)) for item in policies
+        ]
         days, figures, weights = self._figures(since, until)
         lower = not self.backtest.unit and self.backtest.metric in LOWER_IS_BETTER
         paid = self.costs * np.array(counts, dtype=float)[:, None]

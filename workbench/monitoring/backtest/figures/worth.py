@@ -44,8 +44,8 @@ def worth_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False)
     if not backtest.unit:
         return nothing_to_draw("no [gates.utility] says what answers are worth", narrow=narrow)
     alone, looks = len(backtest.policies) == 1, styles(backtest, choice)
-    origin = 0.0 if alone else _came_to(backtest.policy(choice.plain), choice)
-    lines = {item.policy: _came_to(item, choice) - origin for item in backtest.policies}
+    origin = 0.0 if alone else _came_to(backtest, choice, choice.plain)
+    lines = {item.policy: _came_to(backtest, choice, item.policy) - origin for item in backtest.policies}
     if not any(line.any() for line in lines.values()):
         says = f"no policy came to more or less than {plain(choice.plain)} on any day"
         return nothing_to_draw(says, narrow=narrow)
@@ -73,11 +73,13 @@ def worth_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False)
     return drawn
 
 
-def _came_to(item: PolicyOutcome, choice: Choice) -> Floats:
+def _came_to(backtest: Backtest, choice: Choice, policy: str) -> Floats:
     """What a policy had come to by the end of each day, its retrainings paid."""
-    days = np.array([day.day for day in item.days], dtype="datetime64[D]")
-    so_far = np.searchsorted(np.sort(np.array(trained(item), dtype="datetime64[D]")), days, "right")
-    found: Floats = np.cumsum([day.worth or 0.0 for day in item.days]) - choice.retraining_costs * so_far
+    lived = backtest.policy(policy).days
+    days = np.array([day.day for day in lived], dtype="datetime64[D]")
+    paid_on = np.sort(np.array(trained(backtest, policy), dtype="datetime64[D]"))
+    so_far = np.searchsorted(paid_on, days, "right")
+    found: Floats = np.cumsum([day.worth or 0.0 for day in lived]) - choice.retraining_costs * so_far
     return found
 
 

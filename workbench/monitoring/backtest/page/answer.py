@@ -137,14 +137,16 @@ def _with(standing: Standing) -> str:
 
 def _tied(choice: Choice) -> str:
     """Who else could have been taken, and why it was not."""
-    best, count = choice.seen.best, len(choice.tied)
-    if best.policy != choice.policy:
-        lead = choice.seen.of(choice.policy).behind
+    best, lead = choice.seen.best, choice.seen.of(choice.policy).behind
+    if lead.value > 0:
         by = f"{figure(choice, lead.value)}{_range_of(choice, lead)}"
         return f" “{best.policy}” came out ahead of it by {by}, which may be chance{_with(best)}."
+    count = len(choice.tied)
     if not count:
         return ""
+    if count == 1:
+        other = choice.seen.of(choice.tied[0])
+        return f" “{other.policy}” cannot be told from it, and takes {_times(other.retrainings)}."
     names = [f"“{name}”" for name in choice.tied]
-    named = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    who = f"{count} others" if count > _NAMED else named
-    return f" {who} cannot be told from it, and retrain{'s' * (count == 1)} no less."
+    who = f"{count} others" if count > _NAMED else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f" {who} cannot be told from it, and retrain no less often."

@@ -18,6 +18,7 @@ from workbench.registry.card.document import (
     between,
     number,
 )
+from workbench.store.texts import storable
 from workbench.tracking.page import duration, moment
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["detail_sections", "ranked", "ranking"]
 
 _MOST_EVENTS = 500
+# The whole of it is in the file beside the page.
+_LONGEST = 160
 _BECAME: tuple[EventKind, ...] = ("promoted", "proposed", "refused", "failed", "rolled_back")
 
 
@@ -128,7 +131,7 @@ def _events(item: PolicyOutcome) -> Table:
             moment(event.at),
             Pill(event.kind.replace("_", " ")),
             "" if event.version is None else f"v{event.version}",
-            event.says,
+            storable(event.says, _LONGEST),
             "" if event.mattered is None else "it mattered" if event.mattered else "it did not matter",
         )
         for event in item.events[:_MOST_EVENTS]
