@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import os
 import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,11 @@ _CELLS = 20
 _WAIT_MS = 60_000
 # From a click or a key to the moment at which the browser has painted what came of it.
 _PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_PAGES = "text=/^runs 1–20 of /"
+_OTHER_RUNS = """before => {
+  const told = [...document.querySelectorAll('.widget-html-content')].map(each => each.textContent);
+  return told.some(text => text.startsWith('runs 1–20 of ') && text !== before);
+}"""
 _RUN = """at => {
   window.jupyterapp.shell.currentWidget.content.activeCellIndex = at;
   window.jupyterapp.commands.execute('notebook:run-cell');
@@ -96,12 +102,13 @@ def _project(root: Path, count: int) -> Project:
     return project
 
 
-@contextmanager
+@contextlib.contextmanager
 def _notebook(project: Project, scratch: Path) -> Iterator[Page]:
     from playwright.sync_api import sync_playwright
 
     os.environ.pop("MPLBACKEND", None)
-    with start_lab(project.root, scratch / "lab") as lab, sync_playwright() as playwright:
+    silent = contextlib.redirect_stdout(io.StringIO())  # what JupyterLab logged is printed at its end
+    with silent, start_lab(project.root, scratch / "lab") as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         lab.open(page, "notebooks/look.ipynb").run_all()
@@ -117,13 +124,20 @@ def _chromium() -> str:
 def _first_paint(page: Page) -> float:
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.locator(".jp-OutputArea .widget-tab").wait_for(state="detached", timeout=_WAIT_MS)
-    return _painted(page, lambda: page.evaluate(_RUN, 2), "text=/^runs 1–20 of /")
+    return _painted(page, lambda: page.evaluate(_RUN, 2), _PAGES)
 
 
 def _filter(page: Page) -> float:
     field = page.get_by_role("textbox", name="Runs where")
     field.fill(f"phase = train and param_3 > {random.random() / 2}")
-    return _painted(page, lambda: field.press("Enter"), "text=/^runs 1–20 of .* in all/")
+    before = page.locator(_PAGES).first.inner_text()
+
+    def wait() -> None:
+        field.press("Enter")
+        page.wait_for_function(_OTHER_RUNS, arg=before, timeout=_WAIT_MS)
+        page.evaluate(_PAINTED)
+
+    return _timed(wait)
 
 
 def _sort(page: Page) -> float:

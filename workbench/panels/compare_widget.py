@@ -6,6 +6,7 @@ neither ten thousand runs nor a hundred thousand have to travel to the browser.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from workbench.panels import markup, parts
@@ -61,7 +62,7 @@ class _Widgets:
         self.swap = w.Button(description="Exchange", tooltip="Look at it the other way round")
         self.output = w.Dropdown(description="Outputs of", layout={"width": "22rem"})
         self.opened = w.HTML()
-        self.actions = Actions(panel, self.refresh)
+        self.acting = w.VBox()  # filled when it is opened: the first sight of the panel waits for no more
         self.tab = w.Tab(
             [
                 w.VBox([self.swap, self.parts[parts.TWO_RUNS]]),
@@ -69,7 +70,7 @@ class _Widgets:
                 w.VBox([self.metric, self.parts[parts.CHARTS]]),
                 self.parts[parts.CURVES],
                 self.parts[parts.SLICES],
-                self.actions.box,
+                self.acting,
             ],
             titles=[name.capitalize() for name in (*parts.PARTS, _ACT)],
             selected_index=parts.PARTS.index(panel.part),
@@ -189,12 +190,17 @@ class _Widgets:
         place = self.tab.selected_index
         if place is None or place >= len(parts.PARTS):
             self.actions.tell()
+            self.acting.children = (self.actions.box,)
             return
         self.panel.part = parts.PARTS[place]
         self.parts[self.panel.part].value = parts.html(self.panel, self.panel.part)
         if self.panel.part == parts.NOTEBOOKS:
             self._offer_outputs()
         self.swap.layout.display = "" if self.panel.comparison else "none"
+
+    @cached_property
+    def actions(self) -> Actions:
+        return Actions(self.panel, self.refresh)
 
     def _offer_outputs(self) -> None:
         found = self.panel.difference
