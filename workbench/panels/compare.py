@@ -149,7 +149,8 @@ class ComparePanel:
         view = replace(self.shown.view, **changes)
         try:
             self.table = self._with_tags(self.table, view.where)
-            self.shown = look(self.table, view, first=self.primary)
+            same = self.shown.with_view(view) if self.shown.table is self.table else None
+            self.shown = same or look(self.table, view, first=self.primary)
         except UsageError as error:
             self.refused = error.message
         else:

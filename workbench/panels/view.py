@@ -89,6 +89,14 @@ class Shown:
     same: tuple[Column, ...]
     left_out: tuple[Column, ...]
 
+    def with_view(self, view: View) -> Shown | None:
+        """The same runs looked at otherwise; None when they would be others, or in another order."""
+        asked, before = ((each.where, each.sort, each.descending) for each in (view, self.view))
+        if asked != before or view.group not in ("", *self.table.columns):
+            return None
+        found = replace(self, view=view)
+        return found if view.page < found.pages else None
+
     @property
     def pages(self) -> int:
         lines = len(self.groups) if self.view.group else len(self.rows)
