@@ -24,8 +24,9 @@ ELSEWHERE = ("git clone", "make ", "pip install", "workbench init")
 SERVERS = {"serve": "/health", "ui": "/health"}
 # The gates may refuse the version, and there may be no champion before: then the command says so.
 MAY_REFUSE = ("promote", "rollback")
-# A search is as good a search with fewer trials.
+# A search is as good a search with fewer trials, a backtest as good a backtest of fewer policies and days.
 FEWER_TRIALS = "3"
+FEWER_DAYS = ("--policy", "never", "--from", "2013-12-20", "--choose-until", "2013-12-28")
 
 
 def _commands(readme: Path) -> list[str]:
@@ -62,6 +63,8 @@ def test_every_command_in_readme_works(flights_run: FlightsRun, repository_root:
         call = [sys.executable, "-m", tool, *words[1:]]
         if "--trials" in call:
             call[call.index("--trials") + 1] = FEWER_TRIALS
+        if words[1] == "backtest":
+            call += FEWER_DAYS
         if words[1] in SERVERS:
             _answers(call, SERVERS[words[1]], flights_run.project.root)
         else:

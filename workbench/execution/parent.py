@@ -108,7 +108,7 @@ class Parent:
         with suppress(OSError):
             held.note_end(status)
         try:
-            if not self.run_id and self._not_opened is None:  # interrupted while it was opened: it may be there
+            if not self.run_id and self._not_opened is None:  # interrupted as it was opened: it may be there
                 self.run_id = next(iter(runs.with_token(self._project, held.token)), "")
             if self.run_id:
                 runs.end(self._project, self.run_id, status)
