@@ -262,7 +262,7 @@ def _record(
             now=now,
             serving=in_use(connection, model, findings),
         )
-        if findings and not added.passed_over:  # else what this look knew is not recorded
+        if not added.passed_over:  # else what this look knew is not recorded
             looks.write(connection, kept, model, known.next_look(subject, now))
         alerts = read(connection, kept, model=model)
     over = any(finding.over for finding in findings)
