@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,16 @@ def pytest_unconfigure() -> None:
         for place in client.running(folder):
             client.ask(place, "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def own_helpers() -> Iterator[None]:
+    """Every project's helpers are called ``helpers``, and many projects are opened in one process."""
+    before = list(sys.path)
+    sys.modules.pop("helpers", None)
+    yield
+    sys.modules.pop("helpers", None)
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
-__all__ = ["Start", "killed"]
+from workbench.project import Project
+from workbench.store import tables
+from workbench.store.database import open_database
+
+__all__ = ["Start", "end_leases", "killed"]
 
 #: Gets ready by what was sent, and gives what is to be done then.
 Start = Callable[..., Callable[[], object]]
@@ -36,6 +40,12 @@ def killed(connection: Connection, start: Start, root: str) -> None:
             _, status = os.waitpid(pid, 0)
             os.close(ready)
             connection.send(os.waitstatus_to_exitcode(status))
+
+
+def end_leases(project: Project) -> None:
+    """Free what the killed held, as if its time were over: leases last by the machine's clock."""
+    with open_database(project).write() as connection:
+        connection.execute(tables.leases.delete())
 
 
 def _do(start: Start, about: tuple[Any, ...], begun: int) -> NoReturn:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.baked import FLIPPED, GOOD, answer, log_of, make_baked
-from tests.killing import killed
+from tests.killing import end_leases, killed
 from tests.repeats import moments, repeats
 from tests.unit.registry.warm import warm
 from workbench.monitoring.alerts import read
@@ -53,7 +53,8 @@ def test_a_kill_at_any_moment_neither_loses_nor_repeats_a_rollback(tmp_path: Pat
                 assert status in (0, -signal.SIGKILL)
                 died += status != 0
                 longest *= 1.05 if status else 0.9  # whatever the machine's speed, about half of them live
-                now += timedelta(seconds=10)  # its lease has ended
+                now += timedelta(seconds=10)
+                end_leases(project)
     moves = [entry.to_version for entry in aliases.ledger(project, "champion")]
     assert moves == [GOOD, *[2, GOOD] * rounds]
     assert _told(project) == (rounds, rounds)

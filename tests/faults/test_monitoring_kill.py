@@ -157,13 +157,13 @@ def _answer(live: Live, number: int) -> None:
 
 
 def _recorded(project: Project, log: str) -> tuple[list[tuple[str, int]], list[object]]:
-    """Every revision, and the newest document of each window."""
+    """Every revision, and the newest document of each window, but for how much had been said by then."""
     table, database = tables.findings, open_database(project)
     with database.read() as connection:
         rows = connection.execute(
             sqlalchemy.select(table).where(table.c.log == log).order_by(table.c.id)
         ).all()
-    newest = {row.window: json.loads(row.document) for row in rows}
+    newest = {row.window: json.loads(row.document) | {"told": None} for row in rows}
     return [(row.window, row.revision) for row in rows], list(newest.values())
 
 

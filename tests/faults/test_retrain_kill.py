@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import killed
+from tests.killing import end_leases, killed
 from tests.repeats import moments, repeats
 from tests.unit.monitoring.retrained import (
     asked,
@@ -31,7 +31,7 @@ from workbench.project import Project, open_project
 KILLS = repeats(100, 12)
 # Seconds that a call takes at most, by what the retraining is at; as long as it takes here is learnt.
 LONGEST = {"not begun": 0.6, "training": 4.0, "validated": 0.6, "shadowing": 0.6}
-APART = timedelta(minutes=2)  # between two calls, so that the lease of one that was killed is over
+APART = timedelta(minutes=2)  # between two calls
 _NOT_WORSE = "minimum_effect = -0.5\n"
 
 
@@ -61,6 +61,7 @@ def test_a_kill_at_any_moment_loses_no_decision_and_repeats_none(tmp_path: Path)
             monitored(project, [found(11, version=_champion(project), verdict="dropped")])
             while (status := _status(project, rounds)) != "decided":
                 calls += 1
+                end_leases(project)
                 killer.send((calls, longest[status] * next(chance)))
                 assert killer.poll(120)
                 code = killer.recv()
