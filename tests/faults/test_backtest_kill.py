@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.killing import killed
-from tests.repeats import moments, repeats
+from tests.repeats import FULL, moments
 from tests.unit.monitoring.backtest import orders
 from tests.unit.registry.warm import warm
 from workbench.project import open_project
 
-KILLS = repeats(30, 4)
+KILLS = 30
 # Seconds that a backtest takes at most; as long as it takes here is learnt.
 LONGEST = 8.0
 POLICIES = ("never", "performance")
@@ -28,7 +28,8 @@ def backtest(root: str) -> Callable[[], object]:
     return lambda: orders.backtested(project, POLICIES, until=UNTIL)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.skipif(not FULL, reason="minutes: make faults")
+@pytest.mark.timeout(1800)
 def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
     project = orders.make_shop(tmp_path / "shop", orders.orders())
     wanted = orders.backtested(project, POLICIES, until=UNTIL, name="whole")

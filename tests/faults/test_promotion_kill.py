@@ -24,7 +24,7 @@ from workbench.project import Project, open_project
 from workbench.registry import aliases, promotion
 from workbench.tracking import store
 
-KILLS = repeats(60, 12)
+KILLS = repeats(60, 8)
 SHORT = 0.1  # seconds: about a move
 
 

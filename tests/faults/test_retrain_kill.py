@@ -28,7 +28,7 @@ from workbench.execution import recover
 from workbench.monitoring.retraining import retrainings
 from workbench.project import Project, open_project
 
-KILLS = repeats(100, 12)
+KILLS = repeats(100, 8)
 # Seconds that a call takes at most, by what the retraining is at; as long as it takes here is learnt.
 LONGEST = {"not begun": 0.6, "training": 4.0, "validated": 0.6, "shadowing": 0.6}
 APART = timedelta(minutes=2)  # between two calls

@@ -19,14 +19,14 @@ from tests.flights import FlightsRun
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
-# What a test of its own covers: the installation by CI, the wheel by tests/unit/test_packaging.py.
-ELSEWHERE = ("git clone", "make ", "pip install", "workbench init")
+# What a test of its own covers: the installation by CI, the wheel by tests/unit/test_packaging.py, policy
+# backtests (minutes on the flights) by tests/unit/cli/test_backtest.py on a shop.
+ELSEWHERE = ("git clone", "make ", "pip install", "workbench init", "workbench backtest")
 SERVERS = {"serve": "/health", "ui": "/health"}
 # The gates may refuse the version, and there may be no champion before: then the command says so.
 MAY_REFUSE = ("promote", "rollback")
-# A search is as good a search with fewer trials, a backtest as good a backtest of fewer policies and days.
+# A search is as good a search with fewer trials.
 FEWER_TRIALS = "3"
-FEWER_DAYS = ("--policy", "never", "--from", "2013-12-20", "--choose-until", "2013-12-28")
 
 
 def _commands(readme: Path) -> list[str]:
@@ -63,8 +63,6 @@ def test_every_command_in_readme_works(flights_run: FlightsRun, repository_root:
         call = [sys.executable, "-m", tool, *words[1:]]
         if "--trials" in call:
             call[call.index("--trials") + 1] = FEWER_TRIALS
-        if words[1] == "backtest":
-            call += FEWER_DAYS
         if words[1] in SERVERS:
             _answers(call, SERVERS[words[1]], flights_run.project.root)
         else:

@@ -12,7 +12,7 @@ from tests.flights import WORKBENCH, FlightsRun
 from tests.repeats import moments, repeats
 from workbench.tracking import reports, runs
 
-KILLS = repeats(10, 5)
+KILLS = repeats(10, 2)
 _LONGEST_SECONDS = 11.0
 
 
