@@ -6,13 +6,13 @@ what a run records, and wrong for a command that has an index to answer from.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from workbench.tracking import store
+from workbench.tracking.collecting import no_collection
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +51,7 @@ def asking(project: Project) -> Iterator[MlflowClient]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise StoreAway(_first_line(error)) from error
     try:
-        with _environment(_LATER), _no_collection():
+        with _environment(_LATER), no_collection():
             yield client
     except MlflowException as error:
         raise StoreAway(_first_line(error)) from error
@@ -87,15 +87,3 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
             if (value := before[name]) is not None:
                 os.environ[name] = value
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """MLflow makes some thirty objects a run; looking for garbage among them doubles the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

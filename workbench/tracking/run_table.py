@@ -6,11 +6,9 @@ would take several times as long, so that is done for those that somebody looks 
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Text, cast
 
 from workbench.tracking import rows
+from workbench.tracking.collecting import no_collection
 from workbench.tracking.rows import RunInfo
 
 __all__ = ["ABOUT", "Column", "RunTable", "read"]
@@ -163,7 +162,7 @@ def read(connection: Connection, experiments: Sequence[str], *, away: str = "") 
         for column in chosen.selected_columns
     ]
     names = [column.name for column in selected]
-    with _no_collection():
+    with no_collection():
         found = connection.execute(chosen.with_only_columns(*selected)).all()
         newest = sorted(
             sorted(found, key=lambda run: run.run_id), key=lambda run: run.started_at, reverse=True
@@ -215,15 +214,3 @@ def _number(value: Any) -> float | None:
 
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """A million objects that all stay: looking for garbage among them takes as long as making them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
