@@ -20,6 +20,7 @@
     │   └── AgentUnavailable     no warm process can be had, and why
     ├── DiskFull                 no room on the disk that something was to be written to
     ├── ItemMoved                somebody else changed an item of the backlog in the meantime
+    ├── LabelRefused             a label that may not be given: not here, not now, or not by them
     ├── LeaseHeld                somebody else is at what only one may do at a time
     ├── TrackingError            the tracking store does not answer, or cannot be used
     ├── RegistryError            about model versions and their aliases
@@ -46,6 +47,7 @@ __all__ = [
     "DatasetNotFound",
     "DiskFull",
     "ItemMoved",
+    "LabelRefused",
     "LeaseHeld",
     "MissingExtra",
     "NotebookError",
@@ -183,6 +185,10 @@ class DiskFull(WorkbenchError):
 
 class ItemMoved(WorkbenchError):
     """Somebody else changed the item of the backlog since it was read; nothing was changed."""
+
+
+class LabelRefused(WorkbenchError):
+    """A label that may not be given here, now, or by this person; nothing was written."""
 
 
 class LeaseHeld(WorkbenchError):

@@ -25,7 +25,7 @@ from workbench.config import (
     read_config,
 )
 from workbench.errors import ConfigError, ProjectNotFound, UnknownName
-from workbench.locate import CONFIG_NAME, find_root, starting_folder
+from workbench.locate import CONFIG_NAME, STATE_NAME, find_root, starting_folder
 
 __all__ = ["CONFIG_NAME", "Project", "open_project"]
 
@@ -51,7 +51,7 @@ class Project:
     @property
     def state(self) -> Path:
         """The ``.workbench`` folder (made when first asked for)."""
-        folder = self.root / ".workbench"
+        folder = self.root / STATE_NAME
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
         return folder

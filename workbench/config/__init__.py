@@ -7,6 +7,7 @@ from workbench.config.backtest import BacktestConfig, PolicyConfig
 from workbench.config.baking import BakingConfig
 from workbench.config.channels import MailConfig, WebhookConfig
 from workbench.config.gates import ApprovalsConfig, BehaviourConfig, GatesConfig, UtilityConfig
+from workbench.config.labelling import LabellingConfig
 from workbench.config.monitoring import MonitoringConfig
 from workbench.config.reading import Config, duration, read_config, size
 from workbench.config.retraining import RetrainingConfig
@@ -41,6 +42,7 @@ __all__ = [
     "FreshnessConfig",
     "GatesConfig",
     "KeyConfig",
+    "LabellingConfig",
     "MailConfig",
     "ModelConfig",
     "MonitoringConfig",

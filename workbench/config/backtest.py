@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -9,9 +10,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_vali
 
 from workbench.config.fields import NAME, Cron, Duration, Section
 
-__all__ = ["BacktestConfig", "PolicyConfig"]
+__all__ = ["BacktestConfig", "PolicyConfig", "rows_of"]
 
 _CALENDAR = ("day", "hour")
+_ROWS = re.compile(r"([1-9][0-9]{0,8}) ?rows?")
 
 
 class PolicyConfig(Section):
@@ -35,8 +37,9 @@ class BacktestConfig(Section):
     ``dataset`` holds the history: the raw columns of a request, the time and target of ``[objective]``, and
     ``known_at``, when the truth became known. Without a name, what the phase that trains has read is taken.
     It goes from ``from`` to ``until`` (the day after the last), a ``step`` at a time: ``"day"``, ``"hour"``,
-    or a length such as ``"7d"``. A recommendation is made on what lies before ``choose_until``, and checked
-    on the rest. ``retraining_costs`` is what a retraining costs, in the unit of ``[gates.utility]``.
+    a length such as ``"7d"``, or a batch such as ``"500 rows"``. A recommendation is made on what lies before
+    ``choose_until``, and checked on the rest. ``retraining_costs`` is what a retraining costs, in the unit of
+    ``[gates.utility]``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -53,11 +56,12 @@ class BacktestConfig(Section):
     @field_validator("step")
     @classmethod
     def _some_length(cls, step: str) -> str:
-        if step not in _CALENDAR:
+        if step not in _CALENDAR and rows_of(step) is None:
             try:
                 TypeAdapter(Duration).validate_python(step)
             except (ValidationError, OverflowError):
-                raise ValueError('"day", "hour", or a length such as "7d" or "6h"') from None
+                meant = '"day", "hour", a length such as "7d" or "6h", or a batch such as "500 rows"'
+                raise ValueError(meant) from None
         return step
 
     @model_validator(mode="after")
@@ -65,3 +69,9 @@ class BacktestConfig(Section):
         if self.since and self.until and self.since >= self.until:
             raise ValueError(f"from {self.since} is not before until {self.until}")
         return self
+
+
+def rows_of(step: str) -> int | None:
+    """How many rows a step has; None where it is a length of time."""
+    match = _ROWS.fullmatch(step)
+    return None if match is None else int(match[1])

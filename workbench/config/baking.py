@@ -18,13 +18,16 @@ class BakingConfig(Section):
     """The baking period: for so long after a promotion guards are held against what the champion answers.
 
     A guard is violated when so many (``violations``, default: all) of the last ``windows`` windows violate
-    it; then the champion before comes back. A window lasts ``window``, or longer until ``minimum_rows`` rows
-    were asked; one that goes on counts as soon as it has them. ``failed_share``: surely more of the rows
-    failed. ``p99_ms``: surely more than one answer in a hundred took longer; ``slower_than_before``: longer
-    than so many times what the champion before took. ``score_shift``: the scores lie so many of their
-    standard deviations (Wasserstein distance, normed) away both from those at validation and from those of
-    the champion before, of at least 200 each. ``performance_drop``: the primary metric is surely so much
-    worse than the champion before, on ``minimum_labels`` labels of the whole period. ``to`` is as for alerts.
+    it; then the champion before comes back. A window lasts ``window``, or longer until it has what its guards
+    ask for; one that goes on counts as soon as it has that. Rows of one request share its fate, so it is
+    requests that count. ``failed_share``: surely more of them failed, once ``minimum_rows`` rows were asked.
+    ``p99_ms``: of at least ``minimum_requests``, surely more than one in a hundred took longer;
+    ``slower_than_before``: longer than so many times what the champion before took. ``score_shift``: the
+    scores lie so many of their standard deviations (Wasserstein distance, normed) away both from those at
+    validation and from those of the champion before, of at least 200 each; where only one of these two has as
+    many, it is held to that one. ``performance_drop``: the primary metric is surely so much worse than the
+    champion before, on ``minimum_labels`` labels of the whole period. ``to`` is as for alerts, and hears of a
+    champion, too, that the server does not put in front.
 
     By default it is only failures that roll back: not to answer is no matter of taste, and what is too slow,
     too far off or too bad the project has to say.
@@ -36,6 +39,7 @@ class BakingConfig(Section):
     windows: int = Field(default=1, ge=1, le=100)
     violations: int | None = Field(default=None, ge=1)
     minimum_rows: int = Field(default=50, ge=1)
+    minimum_requests: int = Field(default=20, ge=1)
     failed_share: float = Field(default=0.01, ge=0, le=1)
     p99_ms: _Figure | None = None
     slower_than_before: float | None = Field(default=None, gt=1, allow_inf_nan=False)

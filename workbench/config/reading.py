@@ -17,6 +17,7 @@ from workbench.config.backtest import BacktestConfig
 from workbench.config.baking import BakingConfig
 from workbench.config.fields import NAME, Duration, Section, Size
 from workbench.config.gates import ApprovalsConfig, GatesConfig
+from workbench.config.labelling import LabellingConfig
 from workbench.config.monitoring import MonitoringConfig
 from workbench.config.retraining import RetrainingConfig
 from workbench.config.schedules import ScheduleConfig
@@ -55,6 +56,7 @@ class Config(Section):
     baking: BakingConfig = BakingConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     backtest: BacktestConfig = BacktestConfig()
+    labelling: LabellingConfig = LabellingConfig()
     schedules: tuple[ScheduleConfig, ...] = ()
     execution: ExecutionConfig = ExecutionConfig()
     retention: RetentionConfig = RetentionConfig()

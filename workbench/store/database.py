@@ -1,8 +1,8 @@
 """The workbench database: one SQLite file by default, PostgreSQL by one setting.
 
 What has to be shared and durable lives here: the ledger of aliases, approvals, ground truth and feedback,
-findings, alerts and the backlog; scheduled times, leases, retrainings and baking periods; and the run
-index, which is derived.
+findings, alerts and the backlog; judgements, remarks and sign-offs; scheduled times, leases, retrainings and
+baking periods; and the run index, which is derived.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingError
 
 from workbench.project import Project
+from workbench.store.hashing import hash_value
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "hold", "open_database"]
 
 # The newest migration; a test holds it equal to the head of `migrations/versions`.
-REVISION = "0008"
+REVISION = "0010"
 _WAIT_FOR_LOCK_SECONDS = 30
 _ASK_REVISION = text("SELECT version_num FROM alembic_version")
 _MIGRATION_LOCK = 0x776F726B  # "work": any number that nobody else takes
@@ -59,6 +60,17 @@ class Database:
         self.engine.dispose()
 
 
+def hold(connection: Connection, *about: str | int, shared: bool = False) -> None:
+    """Let nobody else hold the same before the transaction ends; ``shared``: but those who share it, too.
+
+    On SQLite a transaction that writes holds the whole database already. On PostgreSQL whoever reads, decides
+    and then writes needs this, or rows would be locked as each transaction comes upon them.
+    """
+    if connection.dialect.name == "postgresql":
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        connection.execute(select(take(int(hash_value(list(about))[:15], 16))))
+
+
 def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> Database:
     """Open the project's database, bringing it to the newest revision first.
 
@@ -77,24 +89,49 @@ def open_database(project: Project, *, wait: float = _WAIT_FOR_LOCK_SECONDS) -> 
 def _engine(url: str, wait: float, _process: int) -> Engine:
     """The engine is kept, with the statements that it has compiled: that takes longer than they do.
 
-    No connection is kept, so that a file may go and come back. A forked process makes its own. A database
-    that may be lost in a power cut says so in its address: ``sqlite:////FILE?synchronous=OFF``.
+    A file may go and come back, as when a backup is restored: a connection to the one before is not used
+    again. A forked process makes its own. A database that may be lost in a power cut says so in its address:
+    ``sqlite:////FILE?synchronous=OFF``.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(1, round(wait))})
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(1, round(wait))})
+
+        @event.listens_for(engine, "connect")
+        def _patient(connection: Any, _record: Any) -> None:
+            connection.autocommit = True  # or it would go with the first transaction that is rolled back
+            connection.cursor().execute(f"SET lock_timeout = {round(wait * 1000)}")
+            connection.autocommit = False
+
+        return engine
     address = make_url(url)
     synchronous = "OFF" if address.query.get("synchronous") == "OFF" else "FULL"
     plain = address.difference_update_query(["synchronous"])
     engine = create_engine(plain, connect_args={"timeout": wait, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
-    def _durable(connection: Any, _record: Any) -> None:
+    def _durable(connection: Any, record: Any) -> None:
         # The rollback journal is safe with many writers on every SQLite; WAL is not before 3.51.3.
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
+        record.info["file"] = _file_of(address)
+
+    @event.listens_for(engine, "checkout")
+    def _is_the_same(_connection: Any, record: Any, _proxy: Any) -> None:
+        present = _file_of(address)
+        if present is not None and present != record.info["file"]:
+            raise DisconnectionError(f"{address.database} is another file now")  # the pool connects anew
 
     return engine
+
+
+def _file_of(address: URL) -> tuple[int, int] | None:
+    """What tells a file from another that takes its name; None while there is none."""
+    try:
+        found = os.stat(address.database or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _revision(engine: Engine) -> str | None:

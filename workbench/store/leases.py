@@ -11,21 +11,22 @@ leases at once: who writes under a lease renews it first.)
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from workbench.errors import LeaseHeld
 from workbench.store import tables
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
-__all__ = ["Lease", "find", "lease", "release", "remove", "renew", "take"]
+__all__ = ["Lease", "Renewal", "find", "lease", "release", "remove", "renew", "take"]
 
 _TABLE = tables.leases
 
@@ -110,6 +111,46 @@ def lease(database: Database, name: str, holder: str, seconds: float, clock: Clo
         yield held
     finally:
         release(database, held)
+
+
+class Renewal:
+    """Renews a lease, in a thread of its own: whatever keeps its holder busy, and for however long.
+
+    Parameters
+    ----------
+    again : bool
+        Whether one that was lost is taken again when nobody has it.
+    """
+
+    def __init__(
+        self, database: Database, held: Lease, seconds: float, clock: Clock, *, again: bool = False
+    ) -> None:
+        self._database, self._seconds, self._clock, self._again = database, seconds, clock, again
+        self._newest, self._over = held, threading.Event()
+        self._thread = threading.Thread(target=self._renew, name=f"lease {held.name}", daemon=True)
+        self._thread.start()
+
+    def end(self) -> Lease:
+        """Renew it no more.
+
+        Returns
+        -------
+        Lease
+            As it is now, to be given back.
+        """
+        self._over.set()
+        self._thread.join()
+        return self._newest
+
+    def _renew(self) -> None:
+        database, seconds, clock = self._database, self._seconds, self._clock
+        while not self._over.wait(seconds / 4):
+            # A store that is away may be back in time; one who lost it meets rows that others changed.
+            with suppress(SQLAlchemyError):
+                renewed = renew(database, self._newest, seconds, clock)
+                if renewed is None and self._again:
+                    renewed = take(database, self._newest.name, self._newest.holder, seconds, clock)
+                self._newest = renewed or self._newest
 
 
 def _make(database: Database, new: Lease) -> Lease | None:

@@ -113,7 +113,8 @@ approvals = Table(
 
 # What turned out to be true, possibly late, repeated or corrected: the row received last counts. It is about
 # one prediction, or (then without a prediction id) about all with the `business_key`, a JSON object. What is
-# true is a number in `value`, or the name of a class in `label`.
+# true is a number in `value`, or the name of a class in `label`. `source` says who knows, where it is not the
+# world itself: `labelling:QUEUE`.
 ground_truth = Table(
     "ground_truth",
     metadata,
@@ -125,6 +126,7 @@ ground_truth = Table(
     Column("received_at", UtcTime, nullable=False),
     Column("business_key", Text),
     Column("label", Text),
+    Column("source", String(250)),
     Index("ground_truth_by_prediction", "log", "prediction_id"),
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from workbench.errors import DiskFull, TrackingError, WorkbenchError
 
-__all__ = ["in_words"]
+__all__ = ["in_words", "of_database"]
 
 _FULL = re.compile(r"disk is full|no space left|disk quota exceeded|os error 28\b", re.IGNORECASE)
 #: A database that cannot grow may say anything ("disk I/O error", "unable to open database file").
@@ -19,6 +19,7 @@ _LITTLE_ROOM = 128 * 1024
 _TROUBLED = {
     "MlflowException": "mlflow.exceptions",
     "SQLAlchemyError": "sqlalchemy.exc",
+    "OperationalError": "sqlalchemy.exc",
     "DeltaError": "deltalake.exceptions",
 }
 _SILENT = re.compile(r"API request to (\w+://[^/\s]+)\S* failed with exception ")
@@ -44,6 +45,22 @@ def in_words(error: BaseException, folder: Path) -> WorkbenchError | None:
     for each in chain:
         if _is_a(each, "MlflowException"):
             return _of_tracking(_CREDENTIALS.sub(r"\1", str(each).strip()))
+    return None
+
+
+def of_database(error: BaseException) -> WorkbenchError | None:
+    """The error of one line for a workbench database that does not answer; None for any other.
+
+    Only for what asks no other database: a notebook's own may be away, too.
+    """
+    for each in _chain(error):
+        if _is_a(each, "OperationalError"):
+            said = _CREDENTIALS.sub(r"\1", str(each).strip())
+            line = said.partition("\n")[0]
+            return WorkbenchError(
+                f"the workbench database does not answer: {line}; the same command goes on once it is back",
+                details=said,
+            )
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from sqlalchemy import Inspector, create_engine, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from tests.projects import make_project
-from workbench.store import database, tables
+from workbench.store import database, label_tables, review_tables, tables
 
 
 def _entry(position: int) -> dict[str, object]:
@@ -42,6 +44,8 @@ def test_the_newest_migration_makes_the_tables_that_the_code_declares(tmp_path: 
     declared = create_engine("sqlite://")
     tables.metadata.create_all(declared)
     made, wanted = inspect(opened.engine), inspect(declared)
+    assert label_tables.label_rows.name in tables.metadata.tables
+    assert review_tables.judgements.name in tables.metadata.tables
     for name in tables.metadata.tables:
         assert {column["name"]: str(column["type"]) for column in made.get_columns(name)} == {
             column["name"]: str(column["type"]) for column in wanted.get_columns(name)
@@ -72,6 +76,21 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
         connection.execute(insert(tables.ledger), _entry(2))
     with opened.read() as connection:
         assert [row.position for row in connection.execute(select(tables.ledger))] == [2]
+
+
+def test_a_backup_is_restored_while_somebody_uses_the_database(tmp_path: Path) -> None:
+    opened = database.open_database(make_project(tmp_path, {"gather": []}))
+    file = Path(str(opened.engine.url.database))
+    for position in (1, 2):
+        with opened.write() as connection:
+            connection.execute(insert(tables.ledger), _entry(position))
+        shutil.copy(file, tmp_path / f"backup-{position}")
+    os.replace(tmp_path / "backup-1", file)
+    with opened.write() as connection:
+        assert list(connection.scalars(select(tables.ledger.c.position))) == [1]
+        connection.execute(insert(tables.ledger), {**_entry(2), "reason": "once more"})
+    with create_engine(f"sqlite:///{file}").connect() as connection:
+        assert list(connection.scalars(select(tables.ledger.c.reason))) == ["because", "once more"]
 
 
 def test_a_time_without_a_zone_is_refused_and_others_come_back_in_utc(tmp_path: Path) -> None:
