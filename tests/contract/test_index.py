@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow.entities import Metric, Param
+from sqlalchemy import select
 
 from tests.processes import FORKED
 from tests.unit.registry import small
 from workbench.project import Project, open_project
-from workbench.tracking import index, runs, store
+from workbench.store.database import open_database
+from workbench.tracking import index, rows, runs, store
 
 _RUNS = 6
 _RACERS = 2
@@ -48,6 +51,27 @@ def test_a_zero_byte_from_elsewhere_does_not_stop_the_index(project: Project) ->
     store.client(project).log_batch(run.info.run_id, params=[Param("zero", "a\0b")])
     (found,) = runs.list_runs(project)
     assert (found.who, found.datasets, found.params["zero"]) == ("ab", {}, "a\0b")
+
+
+def test_rows_that_two_replace_in_different_orders_are_replaced(project: Project) -> None:
+    ids = sorted(runs.start(project, "train") for _ in range(2))
+    database = open_database(project)
+    with database.read() as connection:
+        query = select(rows.table).order_by(rows.table.c.run_id).where(rows.table.c.run_id.in_(ids))
+        first, last = (row._asdict() for row in connection.execute(query))
+
+    def replace_both() -> None:
+        with database.write() as connection:
+            rows.put(connection, [last, first])
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            rows.put(connection, [first])
+            other = pool.submit(replace_both)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.5)
+            rows.put(connection, [last])
+        other.result()
 
 
 def _start_and_list(root: str, gate: Any, results: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from nbformat import NotebookNode
 
 from workbench.tracking.outputs import Limits, Output, markdown, read_outputs, summary_of_error
 
-__all__ = ["Cell", "Section", "State", "read_cells"]
+__all__ = ["Cell", "Section", "State", "numbers", "read_cells"]
 
 State = Literal["ran", "failed", "stopped", "not run"]
 
@@ -82,6 +83,15 @@ def read_cells(notebook: NotebookNode, limits: Limits, status: str) -> list[Cell
     return _Reader(notebook, limits, status).read()
 
 
+def numbers(notebook: NotebookNode) -> Iterator[int | None]:
+    """Of each cell the number that a page tells it by; None for what the runner put in."""
+    number = 0
+    for cell in notebook.cells:
+        own = {_NOTICE, _INJECTED}.isdisjoint(cell.metadata.get("tags", []))
+        number += own
+        yield number if own else None
+
+
 class _Reader:
     """One pass over the cells, remembering the last heading and whether the run had ended."""
 
@@ -89,26 +99,22 @@ class _Reader:
         language = notebook.metadata.get("language_info", {})
         lexer = language.get("pygments_lexer") or language.get("name")
         self._highlight = Highlight2HTML(pygments_lexer=lexer)
-        self._cells, self._limits, self._status = notebook.cells, limits, status
+        self._notebook, self._limits, self._status = notebook, limits, status
         self._heading = ""
         self._over = status == "finished"
 
     def read(self) -> list[Cell]:
         found: list[Cell] = []
-        number = 0
-        for cell in self._cells:
-            tags = cell.metadata.get("tags", [])
-            if _NOTICE in tags:
+        for cell, number in zip(self._notebook.cells, numbers(self._notebook), strict=True):
+            if _NOTICE in cell.metadata.get("tags", []):
                 continue
-            injected = _INJECTED in tags
-            number += not injected
             if cell.cell_type == "markdown":
                 found.append(self._prose(cell, number))
             elif cell.cell_type == "code" and (cell.source.strip() or cell.outputs):
-                found.append(self._code(cell, None if injected else number))
+                found.append(self._code(cell, number))
         return found
 
-    def _prose(self, cell: NotebookNode, number: int) -> Cell:
+    def _prose(self, cell: NotebookNode, number: int | None) -> Cell:
         try:
             body = markdown(cell.source, cell.get("attachments"))
         except Exception:  # a page with one cell shown as it was typed is better than no report

@@ -86,6 +86,39 @@ class Follower:
                 rows.mark_deleted(connection, gone)
         return changed + len(gone)
 
+    def find_deleted_among(self, run_ids: Sequence[str]) -> int:
+        """Which of these MLflow calls deleted by now, and no more of them: only those are read."""
+        return sum(
+            self._put(self._deleted(f"attributes.run_id IN ({_quoted(run_ids[start : start + _NAMED])})"))
+            for start in range(0, len(run_ids), _NAMED)
+        )
+
+    def find_deleted(self) -> int:
+        """Which runs MLflow calls deleted and the index does not, however old; how many there were.
+
+        MLflow tells neither when a run was deleted nor lists by that. So it is asked for all deleted ones but
+        those that are known to be, with as many of them left out by name as one question may hold: from the
+        newest start to the oldest. That costs 40 ms for each thousand runs that are known to be deleted.
+        """
+        found, until = 0, None
+        while True:
+            query = (
+                select(table.c.run_id, table.c.started_at.label("at"))
+                .where(table.c.experiment.in_(self.names), table.c.deleted.is_(True))
+                .order_by(table.c.started_at.desc())
+                .limit(_NAMED)
+            )
+            with self.database.read() as connection:
+                known = connection.execute(query.where(table.c.started_at < until) if until else query).all()
+            full = len(known) == _NAMED
+            asked = [_but([row.run_id for row in known])]
+            asked += [f"attributes.start_time >= {_milliseconds(known[-1].at)}"] if full else []
+            asked += [f"attributes.start_time < {_milliseconds(until)}"] if until else []
+            found += self._put(self._deleted(" AND ".join(filter(None, asked))))
+            if not full:
+                return found
+            until = known[-1].at
+
     # -- the whole -------------------------------------------------------------------------------
 
     def _build_once(self, experiment: _Experiment) -> int:
@@ -141,8 +174,8 @@ class Follower:
         from_then = f"attributes.start_time >= {_milliseconds(since)}"
         before = f"attributes.start_time < {_milliseconds(since)}"
         ended_then = f"{before} AND attributes.end_time >= {_milliseconds(ended_since)}"
-        found = list(self._search(experiments, from_then + _but(known)))
-        found += self._search(experiments, ended_then + _but(known_ended))
+        found = list(self._search(experiments, " AND ".join(filter(None, (from_then, _but(known))))))
+        found += self._search(experiments, " AND ".join(filter(None, (ended_then, _but(known_ended)))))
         running = list(
             self._search(experiments, f"{before} AND attributes.status = 'RUNNING'", most=_STILL_RUNNING)
         )
@@ -221,12 +254,15 @@ class Follower:
             found = connection.execute(select(states).where(states.c.experiment.in_(self.names)))
             return {row.experiment: row for row in found}
 
-    def _search(
-        self, experiments: Sequence[_Experiment], what: str, most: int | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Rows of MLflow's runs, the newest first, deleted ones among them.
+    def _deleted(self, what: str) -> list[dict[str, Any]]:
+        return list(self._search(self._experiments, what, deleted=True))
 
-        Those must be: pages are counted, and a run that is deleted meanwhile would shift the next one.
+    def _search(
+        self, experiments: Sequence[_Experiment], what: str, most: int | None = None, *, deleted: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of MLflow's runs, the newest first, deleted ones among them; or only those.
+
+        With them, since pages are counted: a run that is deleted meanwhile would shift the next one.
         """
         from mlflow.entities import ViewType
 
@@ -236,7 +272,7 @@ class Follower:
             page = self.client.search_runs(
                 list(names),
                 what,
-                run_view_type=ViewType.ALL,
+                run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ALL,
                 max_results=most or _PAGE,
                 page_token=token,
             )
@@ -258,7 +294,7 @@ class Follower:
 
 
 def _but(run_ids: Sequence[str]) -> str:
-    return f" AND attributes.run_id NOT IN ({_quoted(run_ids)})" if run_ids else ""
+    return f"attributes.run_id NOT IN ({_quoted(run_ids)})" if run_ids else ""
 
 
 def _quoted(run_ids: Sequence[str]) -> str:

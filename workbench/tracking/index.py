@@ -3,7 +3,8 @@
 MLflow is the truth; the index follows it through its public API. A run that the workbench starts or ends
 is written into it at that moment. What others did is fetched before an answer is given: runs that
 started since the last time, older ones that ended since, those that still run. What is shown first is
-looked up once more, so that a run deleted or changed elsewhere is not shown as it was.
+looked up once more, so that a run changed elsewhere is not shown as it was; and of all that is shown it is
+asked which runs were deleted.
 
 What is *not* noticed, until ``workbench runs --rebuild``: a change to a run that ended long ago and is not
 among the first shown, and a run entered with times in the past (an import, a clock that is slow by more
@@ -90,6 +91,7 @@ class RunIndex:
                 follower.catch_up()
                 newest = self._read(rows.select_runs(names, limit=_CHECKED))
                 follower.look_up([run.run_id for run in newest])
+                follower.find_deleted()
         except StoreAway as error:
             away = str(error)
         with self.database.read() as connection:
@@ -171,14 +173,16 @@ class RunIndex:
         return len(self.known(limit=None))
 
     def _answer(self, query: Select[Any]) -> list[RunInfo]:
-        """What the query finds, once MLflow was asked about the first of it."""
+        """What the query finds, once MLflow was asked about the first of it, and whether any was deleted."""
         try:
             with asking(self.project) as client:
                 follower = self._follower(client)
                 follower.catch_up()
                 for _ in range(_ROUNDS):
                     found = self._read(query)
-                    if not follower.look_up([run.run_id for run in found[:_CHECKED]]):
+                    shown = [run.run_id for run in found]
+                    changed = follower.look_up(shown[:_CHECKED])
+                    if not changed + follower.find_deleted_among(shown[_CHECKED:]):
                         return found
         except StoreAway as error:
             _log.warning("the tracking store does not answer; shown is what was known before (%s)", error)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from workbench.config import Config
 from workbench.data import sources
+from workbench.data.labels import model as labels
 from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import DatasetNotFound, SourceError
 from workbench.project import Project
@@ -66,9 +67,14 @@ def models_identity(models: Mapping[str, TrainedModel]) -> str:
 
 
 def is_published(project: Project, version: DatasetVersion) -> bool:
-    """Whether runs read a version by default: a finished run wrote it, which was no nested one."""
+    """Whether runs read a version by default: a finished run wrote it, which was no nested one.
+
+    Or nobody's run did: labels are exported when people have settled them.
+    """
     if not version.origin.default:
         return False
+    if version.origin.phase == labels.PHASE and not version.origin.run_id:
+        return True
     manifest = reports.find(project, version.origin.phase, version.origin.run_id)
     return manifest is not None and manifest.status == "finished"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from workbench.data.tables import Tables
-from workbench.store import tables
+from workbench.store import reviews, tables
 from workbench.store.database import open_database
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def kept_runs(
     for run_id, reason in (
         *_of_versions(client),
         *_of_ledger(project),
+        *_of_sign_offs(project),
         *_of_newest(runs, manifests, keep),
         *_of_datasets(project, manifests),
     ):
@@ -76,6 +77,13 @@ def _of_ledger(project: Project) -> Iterator[tuple[str, str]]:
     finally:
         database.close()
     return ((row.run_id or "", f"the ledger names it for {row.alias}") for row in found)
+
+
+def _of_sign_offs(project: Project) -> Iterator[tuple[str, str]]:
+    """Who stands by a report stands by something that is there."""
+    with open_database(project).read() as connection:
+        found = reviews.standing(connection, project.name)
+    return ((run_id, f"{person} signed its report off") for run_id, person in found.items())
 
 
 def _of_newest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ __all__ = [
     "RunInfo",
     "differing",
     "mark_deleted",
+    "metric_of",
     "put",
     "read",
     "remove",
@@ -135,9 +137,16 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def metric_of(value: float | str) -> float:
+    """A metric as it was logged: for an infinity, MLflow's SQL store gives the largest number there is."""
+    number = float(value)
+    return math.copysign(math.inf, number) if abs(number) >= sys.float_info.max else number
+
+
 def _plain(value: float) -> float | str:
     """JSON has no NaN and no infinity; a text holds them."""
-    return value if math.isfinite(value) else str(value)
+    logged = metric_of(value)
+    return logged if math.isfinite(logged) else str(logged)
 
 
 def _versions(text: str) -> dict[str, int]:
@@ -169,7 +178,9 @@ def replace(connection: Connection, target: Table, rows: Sequence[dict[str, Any]
     key = [column.name for column in target.primary_key]
     new = dialect.insert(target)
     changed = {column.name: new.excluded[column.name] for column in target.c if column.name not in key}
-    connection.execute(new.on_conflict_do_update(index_elements=key, set_=changed), list(rows))
+    # In one order, or two who replace the same rows would wait for each other.
+    ordered = sorted(rows, key=lambda row: [row[name] for name in key])
+    connection.execute(new.on_conflict_do_update(index_elements=key, set_=changed), ordered)
 
 
 def mark_deleted(connection: Connection, run_ids: Sequence[str]) -> None:
@@ -223,5 +234,5 @@ def read(connection: Connection, query: Select[Any]) -> list[RunInfo]:
 
 def _info(row: Row[Any]) -> RunInfo:
     values = row._asdict()
-    values["metrics"] = {name: float(value) for name, value in values["metrics"].items()}
+    values["metrics"] = {name: metric_of(value) for name, value in values["metrics"].items()}
     return RunInfo(**values)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,8 @@ ABOUT = (
     *("trial", "cpu_seconds", "peak_memory_bytes", "cost"),
 )
 _DOCUMENTS = ("params", "metrics", "datasets")
+_WRITTEN_AS_NUMBERS = {int, float, str}  # a boolean is none
+_FEW = 1000  # of so many values some differ, as a rule, if any do
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +62,14 @@ class Column:
     @cached_property
     def numbers(self) -> NDArray[np.float64] | None:
         """The values as numbers, NaN where there is none; None for a column that holds something else."""
-        if self.kind == "metrics":
-            return self._floats(self.values)
-        found = set(self.values.tolist())
+        values = self.values.tolist()
+        types = set(map(type, values)) - {type(None)}
+        if self.kind != "metrics" and (not types or not types <= _WRITTEN_AS_NUMBERS):
+            return None
         try:
-            number = {value: _number(value) for value in found}
+            return np.array([math.nan if value is None else float(value) for value in values], dtype=float)
         except ValueError:
             return None
-        if not any(value is not None for value in found):
-            return None
-        return self._floats([number[value] for value in self.values.tolist()])
 
     @cached_property
     def places(self) -> NDArray[np.float64]:
@@ -85,14 +86,16 @@ class Column:
         values = self.values if among is None else self.values[among]
         if not len(values):
             return False
+        if len(values) > _FEW and self._differ(values[:_FEW]):
+            return True
+        return self._differ(values)
+
+    @staticmethod
+    def _differ(values: NDArray[Any]) -> bool:
         other = values != values[0]
         if isinstance(values[0], float) and math.isnan(values[0]):
             return any(not _is_nan(value) for value in values.tolist())
         return bool(other.any())
-
-    @staticmethod
-    def _floats(values: Any) -> NDArray[np.float64]:
-        return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +113,7 @@ class RunTable:
     columns: dict[str, Column]
     away: str = ""
     _documents: tuple[Sequence[dict[str, Any]], ...] = field(default=((), (), ()), repr=False)
-    _other: dict[str, Sequence[Any]] = field(default_factory=dict, repr=False)
+    _other: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.columns["run_id"].values)
@@ -164,16 +167,23 @@ def read(connection: Connection, experiments: Sequence[str], *, away: str = "") 
     names = [column.name for column in selected]
     with no_collection():
         found = connection.execute(chosen.with_only_columns(*selected)).all()
-        newest = sorted(
-            sorted(found, key=lambda run: run.run_id), key=lambda run: run.started_at, reverse=True
-        )
-        by_name = dict(zip(names, zip(*newest, strict=True) if newest else [()] * len(names), strict=True))
+        by_name = {
+            name: _array(values) for name, values in zip(names, _across(found, len(names)), strict=True)
+        }
+        started = np.array([moment.timestamp() for moment in by_name["started_at"]], dtype=float)
+        newest = np.lexsort((by_name["run_id"].astype(str), -started))
+        by_name = {name: values[newest] for name, values in by_name.items()}
         documents = tuple(_parsed(by_name.pop(name)) for name in _DOCUMENTS)
-        by_name["seconds"] = tuple(map(_seconds, by_name["started_at"], by_name["ended_at"]))
-        columns = {name: Column(name, _array(by_name.pop(name))) for name in ABOUT}
+        _mend(documents[_DOCUMENTS.index("metrics")])
+        by_name["seconds"] = _array(list(map(_seconds, by_name["started_at"], by_name["ended_at"])))
+        columns = {name: Column(name, by_name.pop(name)) for name in ABOUT}
         for kind, each in zip(_DOCUMENTS, documents, strict=True):
             columns |= {column.name: column for column in _columns(kind, each)}
     return RunTable(columns, away, documents, by_name)
+
+
+def _across(found: Sequence[Any], count: int) -> Iterable[Sequence[Any]]:
+    return zip(*found, strict=True) if found else [()] * count
 
 
 def _columns(kind: str, documents: Sequence[dict[str, Any]]) -> Iterator[Column]:
@@ -188,9 +198,18 @@ def _columns(kind: str, documents: Sequence[dict[str, Any]]) -> Iterator[Column]
         yield Column(f"{kind}.{name}", _array(values[name]))
 
 
-def _parsed(texts: Sequence[str]) -> list[dict[str, Any]]:
+def _parsed(texts: Iterable[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     return found
+
+
+def _mend(metrics: Iterable[dict[str, Any]]) -> None:
+    """Make infinities of the largest numbers: an index that was written before may hold them."""
+    largest = sys.float_info.max
+    for document in metrics:
+        for name, value in document.items():
+            if value.__class__ is float and (value >= largest or value <= -largest):
+                document[name] = str(rows.metric_of(value))
 
 
 def _array(values: Sequence[Any]) -> NDArray[Any]:
@@ -201,15 +220,6 @@ def _array(values: Sequence[Any]) -> NDArray[Any]:
 
 def _seconds(started_at: Any, ended_at: Any) -> float | None:
     return (ended_at - started_at).total_seconds() if ended_at else None
-
-
-def _number(value: Any) -> float | None:
-    """A number or what is written like one; a boolean is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(value)
-    return float(value)
 
 
 def _is_nan(value: Any) -> bool:

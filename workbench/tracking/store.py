@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ DRAFTS_SUFFIX = "-drafts"
 #: Settings of MLflow's that are ours and not the user's.
 CHOSEN: set[str] = set()
 _WAIT_FOR_MIGRATION_SECONDS = 120
+_clients: dict[str, MlflowClient] = {}
 _experiments: dict[tuple[str, str, str], str] = {}
 # MLflow repeats a request for four minutes. A command should say within seconds that a server is away,
 # and can tell it of an end later; in a notebook the work of hours may hang on it: there, half a minute.
@@ -38,11 +38,13 @@ _IN_NOTEBOOKS = _PATIENCE | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5"}
 def client(project: Project) -> MlflowClient:
     """MLflow's client on the project's tracking store and registry."""
     _be_patient()
-    return _client(project.tracking_uri, str(project.state / "mlflow.lock"))
+    uri = project.tracking_uri
+    if uri not in _clients:
+        _clients[uri] = _client(uri, _alone(project))
+    return _clients[uri]
 
 
-@cache
-def _client(uri: str, lock: str) -> MlflowClient:
+def _client(uri: str, alone: FileLock) -> MlflowClient:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     for name in ("alembic", "mlflow.tracking.fluent"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -51,7 +53,7 @@ def _client(uri: str, lock: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     # The first use of an empty database migrates it; two at once would break it.
-    with FileLock(lock, timeout=_WAIT_FOR_MIGRATION_SECONDS):
+    with alone:
         _make_whole(uri)
         opened = MlflowClient(tracking_uri=uri, registry_uri=uri)
         opened.search_experiments(max_results=1)
@@ -65,10 +67,27 @@ def _be_patient() -> None:
             CHOSEN.add(name)
 
 
+def _file(uri: str) -> Path | None:
+    """Where a store of SQLite's lies; None for any other."""
+    path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    return path if uri.startswith("sqlite:///") and path.is_absolute() and path.name else None
+
+
+def _alone(project: Project) -> FileLock:
+    """A lock under which the store is made. Projects, and people, may have one in common: it lies beside it.
+
+    Where nothing can be written there, nobody makes a store.
+    """
+    path = _file(project.tracking_uri)
+    beside = path is not None and path.parent.is_dir() and os.access(path.parent, os.W_OK)
+    lock = path.resolve().with_suffix(".lock") if path and beside else project.state / "mlflow.lock"
+    return FileLock(lock, timeout=_WAIT_FOR_MIGRATION_SECONDS, mode=0o666)
+
+
 def _make_whole(uri: str) -> None:
     """Make a new SQLite store beside its place, and put it there: a kill or a full disk leaves no half."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or not path.is_absolute() or path.exists():
+    path = _file(uri)
+    if path is None or path.exists():
         return
     from mlflow import MlflowClient
 
@@ -99,7 +118,7 @@ def _experiment_id(project: Project, name: str) -> str:
     from mlflow.exceptions import MlflowException
 
     store = client(project)
-    with FileLock(str(project.state / "mlflow.lock"), timeout=_WAIT_FOR_MIGRATION_SECONDS):
+    with _alone(project):
         found = store.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workbench.panels.figures import overlaid
+from workbench.panels.compare.figures import overlaid
 from workbench.tracking.curves import curves_of, read_curves
 
 

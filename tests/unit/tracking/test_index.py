@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,14 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
+from sqlalchemy import update
 
 from tests.projects import make_project, migrated_stores
 from workbench.errors import RunError, UnknownName
 from workbench.project import Project
 from workbench.store import clock
 from workbench.store.database import open_database
-from workbench.tracking import following, index, runs, store
+from workbench.tracking import following, index, rows, run_table, runs, store
 
 
 @pytest.fixture
@@ -74,6 +76,24 @@ def test_runs_of_plain_mlflow_are_listed_with_the_values_that_json_has_not(
     assert run.params == {"rate": "0.1"}
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_an_infinity_is_one_whatever_the_store_makes_of_it(project: Project, way: int) -> None:
+    run_id = runs.start(project, "train")
+    runs.end(project, run_id, "finished", metrics={"loss": way * math.inf})
+    largest = {"loss": way * sys.float_info.max}  # as an index holds it that was written before
+    with index.opened(project) as opened:
+        for written in (None, largest):
+            with opened.database.write() as connection:
+                if written:
+                    connection.execute(update(rows.table).values(metrics=written))
+            (known,) = opened.known()
+            with opened.database.read() as connection:
+                table = run_table.read(connection, opened.experiments)
+            numbers = table.columns["metrics.loss"].numbers
+            assert numbers is not None
+            assert [known.metrics["loss"], table.run(0).metrics["loss"], *numbers] == [way * math.inf] * 3
+
+
 def test_what_a_run_took_is_read_from_its_metrics_and_is_none_of_them(project: Project) -> None:
     run_id = runs.start(project, "train")
     costs = {"workbench.cpu_seconds": 1.5, "workbench.peak_memory_bytes": 2e9, "workbench.cost": 0.25}
@@ -119,6 +139,28 @@ def test_a_deleted_run_goes_and_a_restored_one_comes_back(project: Project, clie
     assert _ids(project) == [kept]
     client.restore_run(gone)
     assert {*_ids(project)} == {kept, gone}
+
+
+def test_runs_that_were_deleted_elsewhere_go_however_old_they_are(
+    project: Project, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_CHECKED", 1)
+    monkeypatch.setattr(following, "_RESTORED", 0)
+    monkeypatch.setattr(following, "_NAMED", 2)
+    old = [_foreign(client, ago=timedelta(days=9 - at // 2)) for at in range(12)]  # two of each moment
+    assert len(_ids(project)) == 12
+    client.delete_run(old[0])
+    assert sorted(_ids(project)) == sorted(old[1:])
+
+    def charted() -> list[str]:
+        with index.opened(project) as opened:
+            return sorted(opened.table().row_of)
+
+    for at in (11, 1, 6, 7, 8, 9, 10, 2):  # more than one question may name
+        client.delete_run(old[at])
+        if at in (11, 1, 2):
+            left = [run_id for run_id in old if client.get_run(run_id).info.lifecycle_stage == "active"]
+            assert charted() == sorted(left)
 
 
 def test_what_is_shown_is_looked_up_again(project: Project, client: MlflowClient) -> None:

@@ -16,7 +16,7 @@ from workbench.config import RetentionConfig
 from workbench.data.tables import DatasetVersion, Origin
 from workbench.errors import RunError
 from workbench.project import Project
-from workbench.store import tables
+from workbench.store import reviews, tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 from workbench.tracking import retention, runs, store
@@ -103,6 +103,20 @@ def test_what_a_model_version_comes_from_stays(project: Project) -> None:
     assert chosen.kept[trained] == "trained tiny-model v1"
     assert chosen.kept[pipeline] == f"around {trained[:8]}, which stays"
     assert chosen.kept[gathered] == f"wrote numbers v0, which {trained[:8]} saw"
+
+
+def test_what_somebody_signed_off_stays(project: Project) -> None:
+    signed, withdrawn = leave_run(project, days_ago=100), leave_run(project, days_ago=99)
+    for _ in range(2):
+        leave_run(project, days_ago=1)
+    with open_database(project).write() as connection:
+        for run_id, withdraw in ((signed, True), (signed, False), (withdrawn, False), (withdrawn, True)):
+            reviews.add_sign_off(
+                connection, project.name, run_id, report="h", by="ada", at=NOW, withdraw=withdraw
+            )
+    chosen = _prune(project)
+    assert set(chosen.runs) == {withdrawn}
+    assert chosen.kept[signed] == "ada signed its report off"
 
 
 def test_the_newest_finished_run_and_what_runs_stay(project: Project) -> None:
