@@ -10,8 +10,9 @@ import pytest
 
 from tests.repeats import repeats
 from tests.scheduled import make
+from tests.unit.serving.tiny import until
 from workbench.errors import LeaseHeld
-from workbench.store import leases
+from workbench.store import leases, tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import Database, open_database
 
@@ -98,6 +99,25 @@ def test_the_block_holds_it_and_others_are_told_who_does(database: Database, clo
         raise KeyError
     with leases.lease(database, "retrain", "cem", 60, clock) as mine:
         assert mine.holder == "cem"
+
+
+def test_it_is_renewed_while_its_holder_does_something_else(
+    database: Database, clock: SimulatedClock
+) -> None:
+    def now() -> leases.Lease:
+        found = leases.find(database, "scheduler")
+        assert found is not None
+        return found
+
+    mine = leases.take(database, "scheduler", "ada", 0.04, clock)
+    assert mine is not None
+    renewal = leases.Renewal(database, mine, 0.04, clock, again=True)
+    _later(clock, 60)
+    until(lambda: now().held(clock.now()))
+    with database.write() as connection:  # somebody took it in spite of that, and gave it back
+        connection.execute(tables.leases.update().values(holder="", number=tables.leases.c.number + 2))
+    until(lambda: now().holder == "ada")
+    assert renewal.end() == now()
 
 
 def test_one_that_is_forgotten_was_never_there(database: Database, clock: SimulatedClock) -> None:

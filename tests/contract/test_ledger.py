@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -136,6 +139,34 @@ def test_racing_promoters_leave_one_line_of_succession(two: Project) -> None:
     # Who gets how many turns is the database's to say; that both kinds went on is not.
     assert all(sum(told[kind] for told in found.values()) for kind in ("moved", "promoted"))
     assert aliases.current(two, "champion") == entries[-1].to_version == _mlflow_champion(two)
+
+
+@pytest.mark.practice("T1")
+def test_of_two_who_move_the_same_aliases_crosswise_one_is_told(
+    two: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, both = aliases._append, Barrier(2)
+    present = {"canary": None, "challenger": 2}
+
+    def slowly(*given: Any) -> aliases.LedgerEntry:
+        entry = append(*given)
+        with suppress(BrokenBarrierError):  # as long as one waits for the other they do not meet
+            both.wait(timeout=0.5)
+        return entry
+
+    def move(names: tuple[str, str]) -> str:
+        try:
+            aliases.move(two, [aliases.Move(name, present[name], 1) for name in names], reason="x")
+        except AliasMoved as moved:
+            return moved.message
+        return ""
+
+    monkeypatch.setattr(aliases, "_append", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(move, [("canary", "challenger"), ("challenger", "canary")]))
+    assert told[0] == ""
+    assert "nothing was changed" in told[1]
+    assert [len(aliases.ledger(two, name)) for name in ("canary", "challenger")] == [1, 3]
 
 
 @pytest.mark.timeout(_LONGEST + 60)

@@ -9,7 +9,9 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from workbench.serving.log import files, postgres, read, sqlite, table
 from workbench.serving.log.answerers import Answerer
 from workbench.serving.log.batch import Batch, LogFailed, Writer
 from workbench.serving.log.compact import Compacted, compact
+from workbench.serving.log.encoding import Encoder
 from workbench.serving.log.policy import Keeper, LogState, WhenLogFails
 from workbench.serving.log.read import PredictionLog
 from workbench.serving.log.targets import is_database, open_writer
@@ -176,6 +179,9 @@ def test_who_answered_when(place: Place) -> None:
         Answerer("shadow", 2, NOON + half, NOON + half, 1, 0),
     ]
     assert place.log.answerers(end=NOON) == []
+    # Rows before a moment are counted, those of batches that it divides too.
+    assert place.log.tally(NOON + half) == (place.log.answerers(NOON + half), 2)
+    assert place.log.tally(NOON + 9 * half) == ([], 11)
 
 
 def test_what_failed_is_kept_apart_from_predictions(place: Place) -> None:
@@ -198,6 +204,7 @@ def test_what_failed_is_kept_apart_from_predictions(place: Place) -> None:
         assert failed["input.carrier"].tolist()[:1] == ["UA"]
         assert "feature.late_share" not in failed
         assert len(place.log.read(failed=None, role="champion")) == 4
+        assert place.log.tally(NOON + pd.Timedelta(days=1)) == ([], 6)
         assert [(one.role, one.version, one.rows, one.failed) for one in place.log.answerers()] == [
             ("champion", 3, 2, 2),
             ("shadow", 4, 0, 2),
@@ -484,6 +491,29 @@ def test_what_is_spooled_comes_into_the_log_once(place: Place, clock: list[float
         assert not list(spool.glob("*.sqlite"))
         assert place.log.read()["prediction_id"].tolist() == everything
         compact(place.log)
+
+
+@pytest.mark.postgres
+def test_two_writers_with_the_same_new_headers_both_write(postgres_url: str) -> None:
+    open_writer(f"{postgres_url}#late", "test").close()  # which makes the tables
+    encoder = Encoder()
+    encoded = [encoder.encode(batch(version=version)) for version in (1, 2)]
+    low, high = sorted(encoded, key=lambda each: blake2b(each.header.blob, digest_size=16).digest())
+    engine = create_engine(postgres_url)
+
+    def write_both() -> None:
+        with engine.begin() as connection:
+            postgres.put(connection, "late", "theirs", 0, [high, low], set())
+
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            postgres.put(connection, "late", "mine", 0, [low], set())
+            other = pool.submit(write_both)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.5)
+            postgres.put(connection, "late", "mine", 1, [high], set())
+        other.result()
+    engine.dispose()
 
 
 @pytest.mark.postgres

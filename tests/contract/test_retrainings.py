@@ -56,6 +56,7 @@ def test_a_cause_is_answered_once_unless_it_failed(database: Database) -> None:
     failed = _end(database, _begin(database), "failed")
     with database.read() as connection:
         assert record.answered(connection, "late", _CALLED, 1) is None
+        assert record.decided_last(connection, "late", _NOW) is None
     refused = _end(database, _begin(database), "refused")
     assert refused.explanation == "Why."
     with database.read() as connection:
@@ -63,8 +64,10 @@ def test_a_cause_is_answered_once_unless_it_failed(database: Database) -> None:
         assert record.answered(connection, "late", _CALLED, 2) is None  # another champion
         assert record.answered(connection, "late", _OTHER, 1) is None
         assert record.read(connection, "late") == [refused, failed]
-        assert record.decided_last(connection, "late") == _NOW
-        assert record.decided_last(connection, "early") is None
+        assert record.newest(connection, "late") == refused
+        assert record.decided_last(connection, "late", _NOW) == _NOW
+        assert record.decided_last(connection, "late", _NOW - timedelta(days=1)) is None
+        assert record.decided_last(connection, "early", _NOW) is None
 
 
 def test_of_those_who_take_the_same_step_at_once_one_takes_it(database: Database) -> None:

@@ -73,6 +73,18 @@ def test_only_who_holds_it_changes_it(database: Database) -> None:
     assert "\n" not in found.note
 
 
+def test_while_a_time_runs_none_of_its_schedule_begins_and_what_runs_comes_first(database: Database) -> None:
+    nine, ten = _claim(database, NOW, NOW + timedelta(hours=1))
+    with database.write() as connection:
+        assert not records.goes_on(connection, "night", "nightly")
+        assert records.ahead(connection, "night") == {"nightly": nine.id}
+        assert records.change(connection, ten, status="running") is not None
+    with database.write() as connection:
+        assert records.goes_on(connection, "night", "nightly")
+        assert not records.goes_on(connection, "night", "hourly")
+        assert records.ahead(connection, "night") == {"nightly": ten.id}
+
+
 def test_no_scheduled_time_is_ever_removed(database: Database) -> None:
     _claim(database, NOW)
     with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:

@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from workbench.errors import ServingError
 from workbench.project import Project, open_project
 from workbench.serving.protocol.cells import Cell
 from workbench.serving.protocol.refused import Refused
@@ -22,7 +23,7 @@ from workbench.serving.protocol.truth import FeedbackRow, TruthRow
 from workbench.serving.truth import feedback
 from workbench.serving.truth import store as truth_store
 from workbench.serving.truth.business import BusinessKey
-from workbench.serving.truth.recording import labelled, record
+from workbench.serving.truth.recording import hold_truth, labelled, record
 from workbench.store import database as store
 from workbench.store.clock import SimulatedClock, SystemClock
 from workbench.store.database import Database, open_database
@@ -242,6 +243,15 @@ def test_retries_at_once_count_once(project: Project) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(send, range(16))) == [2] * 16
     assert sorted(feedback.read(project, LOG)["prediction_id"]) == ["a", "b"]
+
+
+def test_what_has_to_wait_for_another_for_too_long_is_refused(project: Project) -> None:
+    hasty = open_database(project, wait=1)
+    with open_database(project).write() as connection:
+        hold_truth(connection, LOG)
+        with pytest.raises(ServingError, match="the ground truth cannot be written"):
+            record(hasty, LOG, [TruthRow("a", 1.0, day(1))], SystemClock())
+    assert record(hasty, LOG, [TruthRow("a", 1.0, day(1))], SystemClock()) == 1
 
 
 def test_no_feedback_is_an_empty_table(project: Project) -> None:

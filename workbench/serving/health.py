@@ -18,6 +18,11 @@ class Problem:
     message: str
     since: datetime
 
+    @property
+    def of_version(self) -> bool:
+        """Whether it is one version that it keeps from answering."""
+        return self.what.startswith("version ")
+
 
 @dataclass(frozen=True)
 class Memory:

@@ -62,7 +62,7 @@ def code_of(project: Project) -> str:
 def log_target(project: Project, folder: Path) -> str:
     """Where the log of ``folder`` is written: there, or the live one where ``[serving] log`` says."""
     database = project.config.serving.log
-    if database and folder.resolve() == (project.state / LIVE_LOG).resolve():
+    if database and _is_live(project, folder):
         return f"{database}#{log_name(project, folder)}"
     return str(folder)
 
@@ -87,11 +87,16 @@ def log_of(project: Project, folder: Path) -> PredictionLog:
 def _models(project: Project, settings: Settings) -> Models:
     from workbench.serving.models.follow import Follower
     from workbench.serving.models.lineup import Pinned
+    from workbench.store.standing import Teller
 
     source = _resolve(project, settings.models)(project, settings)
     if settings.pinned:
         return Pinned.load(source, settings.champion, settings.shadows)
-    return Follower(source)
+    return Follower(source, teller=Teller(project) if _is_live(project, Path(settings.log_folder)) else None)
+
+
+def _is_live(project: Project, folder: Path) -> bool:
+    return folder.resolve() == (project.state / LIVE_LOG).resolve()
 
 
 def _resolve(project: Project, reference: str) -> Any:

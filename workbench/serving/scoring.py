@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import ServingError, UsageError
 from workbench.project import Project
 from workbench.serving.answering.call import Answer
+from workbench.serving.answering.failures import told
 from workbench.serving.answering.inline import Inline
-from workbench.serving.models.lineup import Lineup, Pinned
+from workbench.serving.models.lineup import Lineup, ModelSource, Pinned, places_of
+from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.models.registered import RegisteredModels
 from workbench.serving.parts import code_of, open_log
 from workbench.serving.payload import cells
@@ -23,23 +26,26 @@ from workbench.serving.personal import concealer
 from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.cells import Texts
 from workbench.serving.protocol.refused import Refused
+from workbench.serving.scored_file import AnswerFile, RawRows
 from workbench.serving.settings import LIVE_LOG, Settings
 from workbench.store.clock import project_clock
-from workbench.tracking.models import scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = ["Scored", "score_file"]
 
+_log = logging.getLogger(__name__)
 _ROWS = 5_000
-_ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson")
+_LONGEST = 400  # what is told of an error of others
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What scoring a file did: its rows, the version that answered all of them, and where the answers are."""
+    """What scoring a file did: its rows, the version that answered all of them, and where the answers are.
+
+    ``shadows`` are the versions that answered beside it, for the log only.
+    """
 
     rows: int
     model: str
@@ -47,6 +53,7 @@ class Scored:
     path: str
     output: Path
     seconds: float
+    shadows: tuple[int, ...] = ()
 
 
 def score_file(
@@ -57,7 +64,10 @@ def score_file(
     version: int | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> Scored:
-    """Score the rows of a file with the champion, and log every answer.
+    """Score the rows of a file with the champion, and log every answer, and what it failed to answer.
+
+    Challenger and shadows answer beside the champion, as in the server. A canary takes no share: one version
+    answers all of a file.
 
     Parameters
     ----------
@@ -65,50 +75,52 @@ def score_file(
         CSV, Parquet or JSON lines; it may have more columns than a raw row needs.
     output : Path, optional
         Parquet or CSV by its ending; default: ``<source>.predictions.parquet``. It has the columns of the
-        source, ``prediction_id``, ``score`` (and of several classes ``answer``), ``model_version``, ``note``.
+        source, ``prediction_id``, ``score`` (and of several classes ``answer``), ``model_version``, ``note``;
+        a raw column that has such a name is ``input.<name>`` there, as in the log.
     version : int, optional
-        Another version than the champion.
+        Another version than the champion. It answers as a challenger, for the log as for the server, with
+        nobody in its shadow.
     on_rows : callable, optional
         Told how many rows are done, after each few thousand.
 
     Raises
     ------
     UsageError
-        The file is of no kind that is read, or there is no champion.
+        The file is of no kind that is read, a column of it cannot be beside the answers, or there is no
+        champion. Then no row was scored.
     ServingError
         A row cannot be scored (its number is named), or an answer cannot be logged. There is no output then;
-        what was answered before stays in the log.
+        what was answered before stays in the log, where the rows that were asked with that one have failed.
     """
     output = output or source.with_name(f"{source.stem}.predictions.parquet")
-    _check(source, _ENDINGS)
-    _check(output, (".csv", ".parquet"))
+    given = RawRows(source, _ROWS)
     settings = Settings(str(project.root), str(project.state / LIVE_LOG))
     registered = RegisteredModels(project, settings)
-    chosen = version if version is not None else registered.aliases().get("champion")
-    if chosen is None:
-        raise UsageError("no version is champion yet; promote one, or name one: --version N")
-    features = registered.features()
-    model = registered.load(chosen, features)
+    models = _models(registered, version)
+    model, *shadows = models.now.loaded
     begun, rows = time.perf_counter(), 0
     draft = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    answers = AnswerFile(draft, output, given, model)
     try:
         with (
             closing(open_log(project, Path(settings.log_folder), "file")) as log,
-            closing(_Sink(draft, output.suffix)) as sink,
+            closing(answers),
         ):
             answering = Inline(
-                Pinned(Lineup(model), features),
+                models,
                 log,
                 clock=project_clock(),
                 simulated=False,
                 code_version=code_of(project),
+                config=project.config.serving,
                 conceal=concealer(project),
+                failed_rows=_ROWS,
             )
-            for part in filter(len, _parts(source)):
+            for part in given.parts():
                 names = [name for name in model.request.columns if name in part.columns]
-                asked = Asked(_columns(part[names], source), len(part))
+                asked = Asked(_columns(part[names], given), len(part), version)
                 answer = _answer(answering, asked, f"{source.name[:40]}#{rows}", f"{source}, from row {rows}")
-                sink.write(_with(part, answer))
+                answers.write(part, answer)
                 rows += len(part)
                 if on_rows is not None:
                     on_rows(rows)
@@ -117,81 +129,37 @@ def score_file(
         os.replace(draft, output)
     finally:
         draft.unlink(missing_ok=True)
-    path = "compiled" if model.path.compiled is not None else "plain"
-    return Scored(rows, model.model, model.version, path, output, time.perf_counter() - begun)
+    path, seconds = "compiled" if model.path.compiled is not None else "plain", time.perf_counter() - begun
+    beside = tuple(shadow.version for shadow in shadows)
+    return Scored(rows, model.model, model.version, path, output, seconds, beside)
 
 
-def _check(path: Path, endings: tuple[str, ...]) -> None:
-    if path.suffix not in endings:
-        raise UsageError(f"{path} ends in none of {', '.join(endings)}")
+def _models(source: ModelSource, version: int | None) -> Pinned:
+    """The champion and its shadows, or the other version that was asked for."""
+    champion, _, others = places_of(source.aliases())
+    features = source.features()
+    if version is not None and version != champion:
+        return Pinned(Lineup(shadows=(source.load(version, features),)), features)
+    if champion is None:
+        raise UsageError("no version is champion yet; promote one, or name one: --version N")
+    shadows: list[LoadedModel] = []
+    best = source.load(champion, features)
+    for other in others:
+        try:
+            shadows.append(source.load(other, features))
+        except Exception as error:  # a shadow's own affair
+            _log.warning("version %s does not answer in the shadow: %s", other, told(error))
+    return Pinned(Lineup(best, tuple(shadows)), features)
 
 
-def _parts(source: Path) -> Iterator[pd.DataFrame]:
-    import pandas as pd
-    import pyarrow as pa
-
-    try:
-        if source.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            for batch in pq.ParquetFile(source).iter_batches(_ROWS):
-                yield batch.to_pandas()
-        elif source.suffix == ".csv":
-            yield from pd.read_csv(source, dtype=str, keep_default_na=False, na_values=[""], chunksize=_ROWS)
-        else:
-            yield from pd.read_json(source, lines=True, dtype=False, convert_dates=False, chunksize=_ROWS)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise UsageError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _columns(part: pd.DataFrame, source: Path) -> dict[str, Any]:
+def _columns(part: pd.DataFrame, source: RawRows) -> dict[str, Any]:
     given = cells(part)
-    # In CSV everything is text: the schema says what is a number.
-    return {name: Texts(column) for name, column in given.items()} if source.suffix == ".csv" else given
+    return {name: Texts(column) for name, column in given.items()} if source.is_text else given
 
 
 def _answer(answering: Inline, asked: Asked, request_id: str, where: str) -> Answer:
     (answer,) = answering.answer([asked], [request_id])
     if isinstance(answer, Exception):
         said = answer.message if isinstance(answer, Refused) else f"{type(answer).__name__}: {answer}"
-        raise ServingError(f"{where}: {said}") from answer
+        raise ServingError(f"{where}: {' '.join(said.split())[:_LONGEST]}") from answer
     return answer
-
-
-def _with(part: pd.DataFrame, answer: Answer) -> pd.DataFrame:
-    found: dict[str, Any] = {"prediction_id": answer.prediction_ids, "score": scores_of(answer.outputs)}
-    if len(answer.classes) > 2:
-        found["answer"] = [answer.classes[place] for place in answer.outputs.argmax(axis=1)]
-    notes = ["; ".join(answer.notes.get(row, ())) for row in range(len(part))]
-    return part.assign(**found, model_version=answer.version, note=notes)
-
-
-class _Sink:
-    """The output, written part by part."""
-
-    def __init__(self, path: Path, ending: str) -> None:
-        self._path, self._ending = path, ending
-        self._parquet: Any = None
-        self._first = True
-
-    def write(self, frame: pd.DataFrame) -> None:
-        if self._ending == ".csv":
-            frame.to_csv(self._path, mode="a", header=self._first, index=False)
-        else:
-            self._write_parquet(frame)
-        self._first = False
-
-    def _write_parquet(self, frame: pd.DataFrame) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self._parquet is None:
-            table: pa.Table = pa.Table.from_pandas(frame, preserve_index=False)
-            self._parquet = pq.ParquetWriter(self._path, table.schema)
-        else:
-            table = pa.Table.from_pandas(frame, schema=self._parquet.schema, preserve_index=False)
-        self._parquet.write_table(table)
-
-    def close(self) -> None:
-        if self._parquet is not None:
-            self._parquet.close()

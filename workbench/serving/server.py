@@ -19,7 +19,8 @@ from workbench.serving.http.certificate import certificate_of
 from workbench.serving.http.keys import Keys, own_key, require
 from workbench.serving.parts import log_of
 from workbench.serving.process import Ready, log_to_stderr
-from workbench.serving.workers import alive, supervise
+from workbench.serving.workers import supervise
+from workbench.store.processes import alive
 
 __all__ = ["DatasetLike", "attach", "serve_forever", "start"]
 

@@ -36,8 +36,8 @@ class Limits:
     head_bytes, head_seconds
         The same for all that stands before the body.
     bodies_bytes
-        Size of all bodies together that a worker has taken and not answered yet; more are told to come back
-        (429).
+        Size of all bodies together that a worker has taken and not answered yet, or whose rows it still
+        holds; more are told to come back (429).
     rows
         Rows of one request.
     waiting

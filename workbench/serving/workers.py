@@ -33,8 +33,9 @@ from workbench.serving.http.accepting import Shares, file_of_shares
 from workbench.serving.http.listener import bind, url_of
 from workbench.serving.process import Ready
 from workbench.serving.settings import Settings
+from workbench.store.processes import alive
 
-__all__ = ["Forced", "alive", "supervise"]
+__all__ = ["Forced", "supervise"]
 
 _log = logging.getLogger(__name__)
 
@@ -337,14 +338,3 @@ def _metrics(settings: Settings) -> Iterator[str]:
         yield str(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import random
 import socket
 from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from pyarrow import ipc
 
 from tests.faults.serving.served import BODY, port_of
 from workbench.serving import Server
@@ -15,6 +19,7 @@ __all__ = [
     "BODIES",
     "PATHS_THAT_READ",
     "ROW",
+    "WIDE",
     "head",
     "none_at_all",
     "request",
@@ -26,11 +31,35 @@ __all__ = [
 PATHS_THAT_READ = ("/invocations", "/truth", "/feedback", "/v2/models/tiny-model/infer")
 ROW = b'{"colour": "red", "size": %s, "ordered": null}'
 _DEPTH = 10_000
+_ROWS = 10_000
 
 
 def records(size: bytes) -> bytes:
     return b'{"dataframe_records": [' + ROW % size + b"]}"
 
+
+def _wide(count: int) -> Iterator[tuple[str, str, bytes]]:
+    """Small bodies of far more cells than bytes, in so many columns: their names, content types and bytes."""
+    names = [f"column {number}" for number in range(count)]
+    values = {"inputs": {"size": [0] * _ROWS, **dict.fromkeys(names, 0)}}
+    yield f"one value for {_ROWS} rows in {count} columns", "application/json", json.dumps(values).encode()
+    records = {"instances": [{names[row % count]: 0} for row in range(_ROWS)]}
+    yield f"{_ROWS} records of {count} columns, one each", "application/json", json.dumps(records).encode()
+    nulls, sink = pa.table(dict.fromkeys(names, pa.nulls(_ROWS))), pa.BufferOutputStream()
+    with ipc.new_stream(sink, nulls.schema) as stream:
+        stream.write_table(nulls)
+    body: bytes = sink.getvalue().to_pybytes()
+    yield f"{_ROWS} nulls in {count} columns", "application/vnd.apache.arrow.stream", body
+
+
+#: By name: content type and bytes of small bodies that would be large ones in memory.
+WIDE: dict[str, tuple[str, bytes]] = {
+    **{name: (kind, body) for count in (900, 2_000, _ROWS) for name, kind, body in _wide(count)},
+    f"a text of 100 kB for {_ROWS} rows": (
+        "application/json",
+        json.dumps({"inputs": {"size": [0] * _ROWS, "ordered": None, "colour": "x" * 100_000}}).encode(),
+    ),
+}
 
 #: No server may take any of these, whatever the path.
 BODIES: dict[str, bytes] = {
@@ -56,6 +85,10 @@ BODIES: dict[str, bytes] = {
     "a million lists in parameters": b'{"params": {"x": [' + b"[]," * 10**6 + b"[]]}}",
     "100,000 columns": b'{"dataframe_split": {"columns": [%s], "data": []}}'
     % b",".join(b'"c%d"' % number for number in range(100_000)),
+    "100,000 columns, the last one twice": json.dumps(
+        {"dataframe_split": {"columns": [*map(str, range(100_000)), "99999"], "data": [[0] * 100_001]}}
+    ).encode(),
+    **{name: body for name, (kind, body) in WIDE.items() if kind == "application/json"},
     "a name of a megabyte": b'{"' + b"x" * 2**20 + b'": 1}',
     "nothing": b"",
     "a number": b"1",

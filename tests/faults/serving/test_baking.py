@@ -24,7 +24,7 @@ _GUARDS = """
 score_shift = 0.6
 p99_ms = 300
 performance_drop = 0.2
-minimum_labels = 100
+minimum_labels = 250
 """
 _EXPECTED = {
     SHIFTED: "score_shift",

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -19,6 +20,7 @@ from tests.faults.serving.hostile import (
     BODIES,
     PATHS_THAT_READ,
     ROW,
+    WIDE,
     head,
     none_at_all,
     request,
@@ -91,6 +93,17 @@ def wide_bodies(server: Server) -> None:
     with ThreadPoolExecutor(8) as pool:
         for heard in pool.map(lambda content: said(server, [content], seconds=60), asked * 4):
             assert status_of(heard) in (408, 413), heard[:300]  # on a busy machine they come too slowly
+
+
+def small_and_wide(server: Server) -> None:
+    """Of some 100 kB, by many at once; cell by cell, each would be of 70 MB to 1 GB."""
+    names = [*WIDE] * 2
+    asked = [request(content, kind=kind) for kind, content in [*WIDE.values()] * 2]
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda content: said(server, [content]), asked)
+        for name, heard in zip(names, answers, strict=True):
+            assert status_of(heard) in (400, 413), f"{name}: {heard[:300]!r}"
+            assert _is_one_line(heard), f"{name}: {heard[:2000]!r}"
 
 
 def garbage(server: Server) -> None:
@@ -206,8 +219,9 @@ def gone_before_the_answer(server: Server) -> None:
 
 
 _ATTACKS = (
-    *(bodies, heads, large_bodies, wide_bodies, garbage, pipelined, a_flood_behind_a_good_one),
-    *(slow_clients, many_connections, who_do_not_read, gone_before_the_answer),
+    *(bodies, heads, large_bodies, wide_bodies, small_and_wide, garbage),
+    *(pipelined, a_flood_behind_a_good_one, slow_clients, many_connections),
+    *(who_do_not_read, gone_before_the_answer),
 )
 
 
@@ -248,6 +262,17 @@ def test_it_is_refused_and_leaves_no_trace(server: Server, attack: Callable[[Ser
     health = server.health()
     assert health.state == "ready"
     assert health.counts.failed == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells how much it was")
+def test_a_small_request_takes_little_memory_at_any_time(server: Server) -> None:
+    about = Path(f"/proc/{server.pid}")
+    small_and_wide(server)
+    before = psutil.Process(server.pid).memory_info().rss
+    (about / "clear_refs").write_text("5")  # from here on the most is the most since now
+    small_and_wide(server)
+    most = (about / "status").read_text().partition("VmHWM:")[2].split()[0]
+    assert int(most) * 1024 - before < 64 * _MEGABYTE
 
 
 def test_texts_may_hold_what_looks_like_lists(server: Server) -> None:

@@ -33,14 +33,14 @@ from workbench.serving.log.spool import default_spool
 from workbench.serving.settings import Limits
 
 pytestmark = pytest.mark.server
-_LARGE = body(300)
-_MOST = 60
+_LARGE = body(1000)
+_MOST = 200
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB."""
-    with disks.small_disk(tmp_path, "3m") as made:
+    """A disk of 12 MB."""
+    with disks.small_disk(tmp_path, "12m") as made:
         yield made
 
 
@@ -197,7 +197,7 @@ def test_what_is_answered_unlogged_is_counted_and_it_ends_by_itself(
 
 def test_ground_truth_is_refused_while_its_database_is_locked_and_answers_go_on(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    limits = Limits(answer_seconds=1.0)
+    limits = Limits(answer_seconds=2.0)
     with start(project, champion=1, models=source("compiled"), limits=limits, seconds=120) as server:
         _, said = post(server)
         told = msgspec.json.encode({"rows": [{"prediction_id": said["prediction_ids"][0], "value": True}]})

@@ -26,7 +26,14 @@ def of(rendered: bytes, name: str, **labels: str) -> float:
 
 
 def test_what_was_counted_is_told() -> None:
-    now = Now(waiting=3, champion=7, registry_age_seconds=1.5, uncompacted_rows=20, shadow_failed_rows=4)
+    now = Now(
+        waiting=3,
+        champion=7,
+        refused_versions=1,
+        registry_age_seconds=1.5,
+        uncompacted_rows=20,
+        shadow_failed_rows=4,
+    )
     metrics = Metrics(look=lambda: now)
     metrics.replied(200, 0.0007)
     metrics.replied(200, 0.03)
@@ -51,6 +58,7 @@ def test_what_was_counted_is_told() -> None:
     assert of(told, "batch_rows_bucket", le="64.0") == 1
     assert of(told, "log_failures_total") == 1
     assert (of(told, "waiting_requests"), of(told, "champion_version")) == (3, 7)
+    assert of(told, "refused_versions") == 1
     assert (of(told, "registry_age_seconds"), of(told, "uncompacted_rows")) == (1.5, 20)
 
 

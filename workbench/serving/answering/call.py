@@ -42,18 +42,28 @@ class Answer:
 class Call:
     """A decoded request, ``time.perf_counter()`` when it arrived, and who is told what came of it.
 
-    Nobody waits for the rows of a file. ``forget`` is called before anybody is told.
+    Nobody waits for the rows of a file. ``size`` is that of the body in bytes; a text that many rows share
+    counts for each of them. ``forget`` is called before anybody is told, and ``done`` when nobody holds the
+    rows any more: that may be long after it was told that there is no answer.
     """
 
     asked: Asked
     arrived: float
     request_id: str
     tell: Callable[[Answer | Exception], None] | None = None
+    done: Callable[[], None] | None = None
+    size: int = 0
     forget: Callable[[Call], None] | None = None
     is_settled: bool = False
 
     def settle(self, outcome: Answer | Exception) -> None:
-        """Tell it, once; in the event loop's thread."""
+        """Tell it, if it was not given up, and that it is done; in the event loop's thread, once."""
+        self.give_up(outcome)
+        if self.done is not None:
+            self.done()
+
+    def give_up(self, outcome: Answer | Exception) -> None:
+        """Tell it, once, though its rows may still be held; in the event loop's thread."""
         if not self.is_settled:
             self.is_settled = True
             if self.forget is not None:

@@ -8,7 +8,6 @@ Both hand what they predicted to the :class:`~workbench.serving.answering.commit
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import queue
 import threading
@@ -32,9 +31,11 @@ _log = logging.getLogger(__name__)
 _UNDER_WAY = 2
 _CALLS_TOGETHER = 64
 # What the loop predicts itself takes it a few milliseconds at most.
-_ROWS_AT_ONCE = 1_000
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 1_000, 2**20
 # For how much of the time that the last batch took the next one waits for company.
 _PATIENCE = 0.25
+# For calls that were told already why there is no answer.
+_GIVEN_UP = Refused(503, "no answer in time")
 
 
 class Desk:
@@ -79,7 +80,11 @@ class Desk:
         Refused
             With 429, when too many wait.
         """
-        quick = call.asked.rows <= _ROWS_AT_ONCE and self._models.now.is_compiled(call.asked.version)
+        quick = (
+            call.asked.rows <= _ROWS_AT_ONCE
+            and call.size <= _BYTES_AT_ONCE
+            and self._models.now.is_compiled(call.asked.version)
+        )
         # What they asked who were told already that there is no answer is still there.
         if max(len(self._open), len(self._gathered) if quick else self._for_thread.qsize()) >= self._most:
             raise Refused(429, "too many requests are waiting; try again in a second")
@@ -135,7 +140,10 @@ class Desk:
                 patience = _PATIENCE * (time.perf_counter() - begun)
 
     def _predict(self, calls: Sequence[Call]) -> Sequence[Predicted]:
-        calls = [call for call in calls if not call.is_settled]
+        given_up = {call for call in calls if call.is_settled}
+        if given_up:
+            calls = [call for call in calls if call not in given_up]
+            self._fail([(call, _GIVEN_UP) for call in given_up])
         if not calls:
             return ()
         try:
@@ -160,11 +168,15 @@ class Desk:
         for call in [call for call in self._open if call.arrived < oldest]:
             if not call.is_settled:
                 self._predictor.timed_out(call)
-            call.settle(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
+            call.give_up(Refused(503, f"no answer within {self._seconds:g} s; the model or the log hangs"))
         self._watching = self._loop.call_later(min(1.0, self._seconds / 4), self._watch)
 
 
 def _fitting(calls: Sequence[Call]) -> int:
     """How many of the first are few enough, in requests and in rows, to be predicted together."""
-    rows = itertools.accumulate(call.asked.rows for call in calls[:_CALLS_TOGETHER])
-    return max(1, sum(total <= _ROWS_AT_ONCE for total in rows))
+    rows = 0
+    for count, call in enumerate(calls[:_CALLS_TOGETHER]):
+        rows += call.asked.rows
+        if rows > _ROWS_AT_ONCE:
+            return max(1, count)
+    return min(len(calls), _CALLS_TOGETHER)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,14 +17,23 @@ from typing import Protocol
 
 import numpy as np
 
-from workbench.errors import ServingError
+from workbench.errors import ServingError, WorkbenchError
 from workbench.serving.answering.waiting import all_waiting
 from workbench.serving.log.batch import Batch, LogFailed, Writer
 from workbench.serving.log.unkept import unkept_note
 from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.protocol.refused import Refused
 
-__all__ = ["REFUSED", "ROWS_A_SECOND", "TIMEOUT", "Failures", "TakesFailures", "error_of", "unanswered"]
+__all__ = [
+    "REFUSED",
+    "ROWS_A_SECOND",
+    "TIMEOUT",
+    "Failures",
+    "TakesFailures",
+    "error_of",
+    "told",
+    "unanswered",
+]
 
 _log = logging.getLogger(__name__)
 #: The answers of a quick model write ten times as much.
@@ -123,10 +133,22 @@ def _rows(batch: Batch) -> int:
     return len(batch.prediction_ids)
 
 
-def error_of(error: Exception) -> str:
+def error_of(error: BaseException) -> str:
     """An error in one word. Its own words may hold values of rows, and those may be personal."""
     cause = error.__cause__ if isinstance(error, Refused) else None
     return type(cause or error).__name__
+
+
+def told(error: BaseException) -> str:
+    """An error in one line for a server's log: its kind, and the line of ours or the project's that it left.
+
+    Of others' errors the own words stay out, as they may hold values of rows.
+    """
+    if isinstance(error, WorkbenchError):
+        return error.message
+    places = traceback.extract_tb(error.__traceback__)
+    ours = [place for place in places if "site-packages" not in place.filename] or places[-1:]
+    return error_of(error) + "".join(f" at {place.filename}, line {place.lineno}" for place in ours[-1:])
 
 
 def unanswered(batch: Batch, model: LoadedModel, error: Exception) -> Batch | None:

@@ -13,7 +13,7 @@ from workbench.config import ServingConfig
 from workbench.serving.answering.call import Answer, Call
 from workbench.serving.answering.failures import unanswered
 from workbench.serving.answering.predict import Predicted, Predictor
-from workbench.serving.answering.shadow import beside, drawn
+from workbench.serving.answering.shadow import drawn, in_parts
 from workbench.serving.log.batch import Batch, Writer
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.protocol.asked import Asked
@@ -37,6 +37,11 @@ class Inline:
         What the log says that each answer took; measured by default.
     prefix : str, optional
         Of prediction ids; random by default.
+    failed_rows : int
+        Requests of so many rows at most are logged when there is no answer to them. By default only rows that
+        were asked alone: whoever asks again for parts of a request would have its rows logged several times.
+    apart : bool
+        The log has each row of a request as one of its own.
     """
 
     def __init__(
@@ -51,11 +56,13 @@ class Inline:
         conceal: Callable[[Columns], Columns] | None = None,
         latency_ms: float | None = None,
         prefix: str = "",
+        failed_rows: int = 1,
+        apart: bool = False,
     ) -> None:
         config = config or ServingConfig()
         self._models, self._log = models, log
-        self._share, self._latency_ms = config.shadow_share, latency_ms
-        self._failures = _Kept()
+        self._share, self._latency_ms, self._apart = config.shadow_share, latency_ms, apart
+        self._failures = _Kept(failed_rows)
         self._predictor = Predictor(
             models,
             clock=clock,
@@ -82,7 +89,7 @@ class Inline:
         for predicted in outcome.predicted:
             batches += self._shadowed(predicted)
         batches += self._failures.taken()
-        self._log.append([self._timed(batch) for batch in batches])
+        self._log.append([self._as_logged(batch) for batch in batches])
         answered: dict[int, Answer | Exception] = {id(call): error for call, error in outcome.failed}
         for predicted in outcome.predicted:
             answered |= {
@@ -98,30 +105,26 @@ class Inline:
         if rows is not None:
             batch, columns = batch.only(rows), {name: values[rows] for name, values in columns.items()}
         for shadow in self._models.now.shadows if batch.prediction_ids else ():
-            try:
-                yield beside(shadow, predicted.model, batch, columns)
-            except Exception as error:  # whatever a shadow raises is its own affair
-                if (failed := unanswered(batch, shadow, error)) is not None:
-                    yield failed
+            for part, error in in_parts(shadow, predicted.model, batch, columns):
+                kept = part if error is None else unanswered(part, shadow, error)
+                if kept is not None:
+                    yield kept
 
-    def _timed(self, batch: Batch) -> Batch:
-        if self._latency_ms is None:
-            return batch
-        return replace(batch, latency_ms=np.full_like(batch.latency_ms, self._latency_ms))
+    def _as_logged(self, batch: Batch) -> Batch:
+        if self._latency_ms is not None:
+            batch = replace(batch, latency_ms=np.full_like(batch.latency_ms, self._latency_ms))
+        return replace(batch, request_ids=batch.prediction_ids) if self._apart else batch
 
 
 class _Kept:
-    """Rows without an answer, until they are logged with those that have one.
+    """Rows without an answer, until they are logged with those that have one."""
 
-    Those that were asked alone: of a request of many nobody can tell which it was, and whoever sent it may
-    ask again, row by row.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, most_rows: int) -> None:
+        self._most_rows = most_rows
         self._batches: list[Batch] = []
 
     def offer(self, model: LoadedModel, role: str, rows: int, make: Callable[[], Batch | None]) -> None:
-        if rows == 1 and (batch := make()) is not None:
+        if rows <= self._most_rows and (batch := make()) is not None:
             self._batches.append(batch)
 
     def taken(self) -> list[Batch]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.serving.answering.call import Answer, Call
 from workbench.serving.answering.failures import REFUSED, TIMEOUT, TakesFailures, error_of
-from workbench.serving.log.batch import Batch, Columns, Role
+from workbench.serving.log.batch import Batch, Columns, Role, row_ids
 from workbench.serving.models.lineup import Canary, Models
 from workbench.serving.models.loaded import LoadedModel
 from workbench.serving.protocol.asked import Asked
@@ -26,9 +26,14 @@ from workbench.store.clock import Clock
 __all__ = ["Predicted", "Predictor"]
 
 _ROWS_TOGETHER = 500
+# So many failures of one kind in a row are nobody's values: a database of the builder's that is away, a bug.
+_FAIL_ALIKE = 5
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 # What a feature builder or an estimator raises on values that it cannot take.
 _ABOUT_VALUES = (ValueError, TypeError, KeyError, OverflowError, ArithmeticError)
+# A builder, being a project's own lines, also stumbles over ``None.upper()`` and ``"".split()[0]``; an
+# estimator that raises such is broken.
+_ABOUT_RAW_VALUES = (*_ABOUT_VALUES, AttributeError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,8 @@ class Predictor:
     """Predicts; nothing that it returns may be told before it is in the log.
 
     Requests that ask the same of the same version are predicted as one batch: pandas, scikit-learn and numpy
-    take about as long for one row as for dozens. If that batch is refused, each of its requests is tried
-    by itself, so none suffers from another.
+    take about as long for one row as for dozens. If that batch raises, whatever it is, each of its requests
+    is tried by itself, so none suffers from another.
 
     Parameters
     ----------
@@ -112,17 +117,31 @@ class Predictor:
     ) -> Iterator[Predicted | tuple[Call, Exception]]:
         try:
             yield self._predict(model, role, calls)
-        except Refused as refused:
-            if len(calls) == 1:
-                self._failed(model, role, calls[0], error_of(refused))
-                yield calls[0], refused
-            else:
-                for call in calls:
-                    yield from self._together(model, role, [call])
         except Exception as error:
-            for call in calls:
-                self._failed(model, role, call, error_of(error))
-                yield call, error
+            if len(calls) == 1:
+                self._failed(model, role, calls[0], error_of(error))
+                yield calls[0], error
+            else:
+                yield from self._one_by_one(model, role, calls)
+
+    def _one_by_one(
+        self, model: LoadedModel, role: Role, calls: list[Call]
+    ) -> Iterator[Predicted | tuple[Call, Exception]]:
+        """What could not be predicted together; once some in a row failed alike, the others are not tried."""
+        kinds: list[str] = []
+        for place, call in enumerate(calls):
+            if call.is_settled:  # it has waited for too long meanwhile
+                yield call, Refused(503, "no answer in time")
+                continue
+            (tried,) = self._together(model, role, [call])
+            yield tried
+            error = None if isinstance(tried, Predicted) else tried[1]
+            kinds.append("" if error is None or isinstance(error, Refused) else type(error).__name__)
+            if error is not None and kinds[-1] and kinds[-_FAIL_ALIKE:] == kinds[-1:] * _FAIL_ALIKE:
+                for other in calls[place + 1 :]:
+                    self._failed(model, role, other, error_of(error))
+                    yield other, error
+                return
 
     def timed_out(self, call: Call) -> None:
         """Have it logged that a request was not answered in time."""
@@ -173,13 +192,13 @@ class Predictor:
         begun = time.perf_counter()
         try:
             features = model.built(typed.columns, asked_at)
-            between = time.perf_counter()
+        except _ABOUT_RAW_VALUES as error:
+            raise _about_values(error) from error
+        between = time.perf_counter()
+        try:
             outputs = model.scored(features, asked.rows)
         except _ABOUT_VALUES as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise Refused(
-                400, f"the features of these rows cannot be built or scored: {reason[:300]}"
-            ) from error
+            raise _about_values(error) from error
         counts = [call.asked.rows for call in calls]
         now = time.perf_counter()
         latencies = np.array([(now - call.arrived) * 1000 for call in calls], dtype=np.float32)
@@ -205,8 +224,7 @@ class Predictor:
         return Predicted(model, typed.columns, batch, calls, answers, between - begun, now - between)
 
     def _ids(self, rows: int) -> list[str]:
-        stem = f"{self._prefix}{next(self._counter):08x}"
-        return [f"{stem}-{number}" for number in range(rows)]
+        return row_ids(f"{self._prefix}{next(self._counter):08x}", rows)
 
     def _asked_at(self, asked: Asked) -> NDArray[np.datetime64]:
         times = asked.simulated()
@@ -219,8 +237,14 @@ class Predictor:
         if self._simulated:
             raise Refused(400, "params.simulated_time is missing; this server was started for a replay")
         # In integers: NumPy takes three times as long for a datetime.
-        now = (self._clock.now() - _EPOCH) // _MICROSECOND
-        return np.full(asked.rows, now).view("datetime64[us]")
+        moments = np.empty(asked.rows, dtype=np.int64)
+        moments.fill((self._clock.now() - _EPOCH) // _MICROSECOND)
+        return moments.view("datetime64[us]")
+
+
+def _about_values(error: Exception) -> Refused:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return Refused(400, f"the features of these rows cannot be built or scored: {reason[:300]}")
 
 
 def _parts(batch: Batch, counts: Sequence[int]) -> Iterator[Answer]:

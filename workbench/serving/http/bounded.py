@@ -48,7 +48,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._limits, self._most, self._ended, self._is_last = limits, most, ended, is_last
         self._patience = Patience(self.loop)
         self._head_bytes = self._begun = 0
-        self._is_whole = True
+        self._is_whole, self._is_in_head = True, False
         self._taking_timer: asyncio.TimerHandle | None = None
         self._last = self._turned_away = False
 
@@ -75,7 +75,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _is_under_way(self, size: int) -> None:
         """Bound what has come of a request, and the time in which the rest has to."""
-        if not self._is_in_head():
+        if not self._is_in_head:
             # What is left of a body that was refused before it had come is bounded in time only, or the
             # client would not get to read why. So is what is no request at all.
             if not self._is_answering():
@@ -97,11 +97,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _is_in_head(self) -> bool:
-        return self.scope is not None and "method" not in self.scope
-
     def _too_slow(self) -> None:
-        if self._is_in_head():
+        if self._is_in_head:
             seconds = self._limits.head_seconds
             self._refuse(
                 HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {seconds:g} s"
@@ -130,14 +127,23 @@ class BoundedConnection(HttpToolsProtocol):
             self._taking_timer = None
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._is_whole, self._head_bytes = False, 0
+        # Not uvicorn's, which makes the scope as well: most requests need none.
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self._is_whole, self._is_in_head, self._head_bytes = False, True, 0
         self._begun += 1
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._make_scope()
         super().on_headers_complete()
         if self._last:
             self.cycle.keep_alive = False
+
+    def _make_scope(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # the list that is the scope's
 
     def on_message_complete(self) -> None:
         self._is_whole = True
@@ -177,7 +183,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.loop.call_later(self._limits.linger_seconds, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        if not self._is_answering() and not self._is_in_head():
+        if not self._is_answering() and not self._is_in_head:
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:

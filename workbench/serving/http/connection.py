@@ -38,7 +38,7 @@ class Connection(BoundedConnection):
         if path is None:
             super().on_headers_complete()
             return
-        self.scope["method"] = "POST"  # the head has come
+        self._is_in_head = False
         keeps = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         exchange = Exchange(self._scoring, self, path, self.headers, keep_alive=keeps and not self._last)
         waits, self.cycle = self._is_answering(), exchange

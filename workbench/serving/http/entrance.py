@@ -68,7 +68,8 @@ class Entrance:
 class Body:
     """One body as it arrives, bounded in size: by itself, and together with all others under way.
 
-    It has to arrive within ``seconds``.
+    It has to arrive within ``seconds``. It counts until it is closed, also while others hold what became of
+    it.
     """
 
     __slots__ = ("_chunks", "_make_room", "_most", "_size", "seconds")
@@ -88,11 +89,12 @@ class Body:
         self._chunks.append(chunk)
 
     def whole(self) -> bytes:
-        """All that was taken."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        """All that was taken; handed over once, since a second copy would be held without being counted."""
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def close(self) -> None:
-        """Nobody needs it any more."""
+        """Nobody needs it, or what became of it, any more."""
         self._chunks = []
         self._make_room(-self._size)
         self._size = 0

@@ -57,8 +57,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_arrived", "_body", "_head", "_is_turn", "_path", "_refused", "_replied", "_scoring", "_wire"),
-        *("keep_alive", "more_body", "request_id", "response_complete"),
+        *("_arrived", "_body", "_head", "_is_asked", "_is_turn", "_path", "_refused", "_replied"),
+        *("_scoring", "_wire", "keep_alive", "more_body", "request_id", "response_complete"),
     )
 
     def __init__(
@@ -75,7 +75,7 @@ class Exchange:
         self._head = head = Head.of(headers)
         self.request_id = scoring.entrance.request_id(head)
         self.keep_alive, self.more_body, self.response_complete = keep_alive, True, False
-        self._is_turn = self._replied = False
+        self._is_turn = self._is_asked = self._replied = False
         self._refused: Refused | None = None
         self._body: Body | None = None
         try:
@@ -113,7 +113,7 @@ class Exchange:
         self._go_on()
 
     def leave(self) -> None:
-        """The client has gone. What it had asked is answered and logged all the same."""
+        """The client has gone. What it had asked is answered and logged all the same, if it is decoded."""
         if self.more_body:
             self.refuse(Refused(400, "the client went away"))
         self._replied = self.response_complete = True
@@ -125,23 +125,27 @@ class Exchange:
         if self._refused is not None:
             self._fail(self._refused)
         elif not self.more_body and self._body is not None:
-            body = self._body.whole()
+            body, self._is_asked = self._body.whole(), True
             if len(body) < _LARGE:
                 try:
-                    self._ask(self._scoring.questions.decode(self._path, self._head, body))
+                    self._ask(self._decode(body), len(body))
                 except Exception as error:
-                    self._fail(error)
+                    self._not_asked(error)
             else:
                 self._wire.run(self._decode_beside(body))
 
     async def _decode_beside(self, body: bytes) -> None:
-        decode = self._scoring.questions.decode
         try:
-            self._ask(await self._scoring.service.beside(lambda: decode(self._path, self._head, body)))
+            self._ask(await self._scoring.service.beside(lambda: self._decode(body)), len(body))
         except Exception as error:
-            self._fail(error)
+            self._not_asked(error)
 
-    def _ask(self, question: Question) -> None:
+    def _decode(self, body: bytes) -> Question:
+        if self._replied:  # it waited for its turn, and its client did not
+            raise Refused(400, "the client went away")
+        return self._scoring.questions.decode(self._path, self._head, body)
+
+    def _ask(self, question: Question, size: int) -> None:
         def tell(outcome: Answer | Exception) -> None:
             if isinstance(outcome, Exception):
                 self._fail(outcome)
@@ -150,7 +154,18 @@ class Exchange:
             else:
                 self._wire.run(self._encode_beside(question, outcome))
 
-        self._scoring.service.desk.take(Call(question.asked, self._arrived, self.request_id, tell))
+        asked = question.asked
+        call = Call(asked, self._arrived, self.request_id, tell, self._is_done, size + asked.shared)
+        self._scoring.service.desk.take(call)
+
+    def _not_asked(self, error: Exception) -> None:
+        self._fail(error)
+        self._is_done()
+
+    def _is_done(self) -> None:
+        """Nobody holds any more what it asked."""
+        self._is_asked = False
+        self._let_go()
 
     def _answer(self, question: Question, answer: Answer) -> None:
         try:
@@ -179,6 +194,7 @@ class Exchange:
             self._wire.send(self, reply)
 
     def _let_go(self) -> None:
-        if self._body is not None:
+        # Who is told that there is no answer, or leaves, leaves behind what still waits for its turn.
+        if self._body is not None and self._replied and not self._is_asked:
             self._body.close()
             self._body = None

@@ -37,6 +37,7 @@ class Now:
 
     waiting: int = 0
     champion: int = 0
+    refused_versions: int = 0
     registry_age_seconds: float = 0.0
     uncompacted_rows: int = 0
     shadow_rows: int = 0
@@ -135,6 +136,9 @@ class Metrics:
         self._batch = _Spread(batch, _BATCH_ROWS)
         self._waiting = gauge("waiting_requests", "Requests that are not answered yet.", "livesum")
         self._champion = gauge("champion_version", "The version that answers; 0: none.", "liveall")
+        self._refused_versions = gauge(
+            "refused_versions", "Versions that are to answer and are not put in front.", "livemax"
+        )
         self._age = gauge("registry_age_seconds", "Since the registry was last looked at.", "livemax")
         self._uncompacted = gauge(
             "uncompacted_rows", "Rows of the prediction log that are not compacted.", "livesum"
@@ -178,6 +182,7 @@ class Metrics:
         now = self._look()
         self._waiting.set(now.waiting)
         self._champion.set(now.champion)
+        self._refused_versions.set(now.refused_versions)
         self._age.set(now.registry_age_seconds)
         self._uncompacted.set(now.uncompacted_rows)
         rows = (now.shadow_rows, now.shadow_failed_rows, now.shadow_dropped_rows)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from workbench.serving.answering.call import Answer
 from workbench.serving.http.head import Head
 from workbench.serving.http.oip_routes import find_model, read_version
-from workbench.serving.models.lineup import Models
+from workbench.serving.models.lineup import Lineup, Models
 from workbench.serving.protocol import mlflow, oip
 from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.content import ARROW, JSON, media_type
@@ -48,6 +48,7 @@ class Questions:
 
     def __init__(self, models: Models, most_rows: int) -> None:
         self._models, self._most_rows = models, most_rows
+        self._seen: tuple[Lineup | None, frozenset[str]] = (None, frozenset())
 
     def decode(self, path: str, head: Head, body: bytes) -> Question:
         """What a request to one of these paths wants to know.
@@ -65,7 +66,10 @@ class Questions:
 
     def _invocation(self, head: Head, body: bytes) -> Question:
         kind, wanted = head.text(b"content-type"), head.text(b"accept")
-        asked = mlflow.decode(body, kind, self._models.now.names, self._most_rows)
+        lineup = self._models.now
+        if not lineup.loaded:
+            raise Refused(503, "no version is champion yet; promote one: workbench promote VERSION")
+        asked = mlflow.decode(body, kind, lineup.names, self._most_rows, self._known(lineup))
         if (kind.startswith(ARROW) and not wanted.startswith("application/json")) or wanted.startswith(ARROW):
             return Question(asked, _as_arrow, ARROW)
         return Question(asked, _as_json)
@@ -73,12 +77,14 @@ class Questions:
     def _infer(self, head: Head, body: bytes, name: str, given: str | None) -> Question:
         only_json(head)
         version = read_version(given)
-        model = find_model(self._models.now, name, version)
+        lineup = self._models.now
+        model = find_model(lineup, name, version)
         lengths = head.headers.get(b"inference-header-content-length")
         infer = oip.decode(
             body,
             tuple(model.request.columns),
             self._most_rows,
+            known=self._known(lineup),
             version=version,
             header_length=None if lengths is None else lengths.decode("latin-1"),
         )
@@ -98,6 +104,14 @@ class Questions:
             )
 
         return Question(infer.asked, encode)
+
+    def _known(self, lineup: Lineup) -> frozenset[str]:
+        """The columns of all versions of a line-up, any of which may be asked."""
+        seen, known = self._seen
+        if seen is not lineup:
+            known = frozenset(name for model in lineup.loaded for name in model.request.columns)
+            self._seen = lineup, known
+        return known
 
 
 def only_json(head: Head) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from workbench.errors import ServingError
+from workbench.serving.answering.failures import told
 from workbench.serving.protocol.schema import Refused
 
 __all__ = ["JSON", "Reply", "failure"]
@@ -26,7 +28,9 @@ _CODES = {
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
-_COME_BACK = (b"retry-after", b"1")
+_COME_BACK = ((b"retry-after", b"1"),)
+#: Headers that say what to do about a status.
+_ADVICE = {401: ((b"www-authenticate", b"Bearer"),), 429: _COME_BACK, 503: _COME_BACK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,11 @@ class Reply:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        headers = [(b"content-type", self.kind), (b"content-length", b"%d" % len(self.body))]
-        if self.status in (429, 503):
-            headers.append(_COME_BACK)
-        elif self.status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        return headers
+        return [
+            (b"content-type", self.kind),
+            (b"content-length", b"%d" % len(self.body)),
+            *_ADVICE.get(self.status, ()),
+        ]
 
     def response(self) -> Response:
         """As Starlette sends it."""
@@ -68,22 +71,29 @@ class Reply:
 
     def written(self, request_id: str, more: Iterable[tuple[bytes, bytes]], *, last: bool) -> bytes:
         """All of it as HTTP 1.1 has it, with ``more`` headers; ``last``: the connection closes behind it."""
-        headers = [*more, *self.headers]
+        # What every answer has is put down as it stands: to list and join it takes several times as long.
+        others = [*more, *_ADVICE.get(self.status, ())]
         if last:
-            headers.append((b"connection", b"close"))
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        status, name = STATUS_LINE[self.status], request_id.encode("ascii")
-        return b"%b%bx-request-id: %b\r\n\r\n%b" % (status, lines, name, self.body)
+            others.append((b"connection", b"close"))
+        return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (
+            STATUS_LINE[self.status],
+            b"".join([b"%b: %b\r\n" % header for header in others]),
+            self.kind,
+            len(self.body),
+            request_id.encode("ascii"),
+            self.body,
+        )
 
 
 def failure(error: Exception, request_id: str, path: str) -> Reply:
-    """The reply to a request that failed, whoever's fault it was; the server's log says more."""
+    """The reply to a request that failed, whoever's fault it was; the server's log says more, no values."""
     if isinstance(error, Refused):
         if error.__cause__ is not None:
-            _log.warning("request %s refused: %s", request_id, error.message, exc_info=error.__cause__)
+            _log.warning("request %s refused: %s", request_id, told(error.__cause__))
         return Reply.error(error.status, error.message, path)
     if isinstance(error, ServingError):
         _log.warning("request %s not answered: %s", request_id, error.message)
         return Reply.error(503, error.message, path)
-    _log.error("request %s failed", request_id, exc_info=error)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("request %s failed: %s\n%s", request_id, told(error), frames)
     return Reply.error(500, f"the server failed; its log says why, under {request_id}", path)

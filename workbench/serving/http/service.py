@@ -176,10 +176,12 @@ class Service:
 
     def _look(self) -> Now:
         """What the metrics want to know of the present."""
-        champion, counts = self.models.now.champion, self.shadows.counted(self.counts)
+        lineup, counts = self.models.now, self.shadows.counted(self.counts)
+        champion = lineup.champion
         return Now(
             waiting=self.desk.waiting,
             champion=0 if champion is None else champion.version,
+            refused_versions=len(lineup.refused),
             registry_age_seconds=self.models.age(),
             uncompacted_rows=0 if self._compaction is None else self._compaction.waiting,
             shadow_rows=counts.shadow_rows,

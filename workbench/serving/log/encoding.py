@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from workbench.serving.log.batch import Batch, Columns
+from workbench.serving.log.batch import Batch, Columns, row_ids
 
 __all__ = ["Body", "Encoded", "Encoder", "Header", "WrittenHeader"]
 
@@ -216,9 +216,7 @@ def _compact_ids(ids: list[str]) -> str | list[str]:
     if first[-2:] != "-0":
         return ids
     stem = first[:-2]
-    if len(ids) == 1 or ids == [f"{stem}-{number}" for number in range(len(ids))]:
-        return stem
-    return ids
+    return stem if ids == row_ids(stem, len(ids)) else ids
 
 
 def _one_if_equal(texts: list[str]) -> str | list[str]:

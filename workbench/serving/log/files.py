@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +35,10 @@ _CHUNK_BYTES = 32 * 2**20
 #: A process may have a thousand files open, and a file in WAL mode is three. What is beyond these is small:
 #: a log has many files when servers were often started and hardly asked.
 _MOST_OPEN = 100
+#: By file, moments and up to which number all batches were asked before them: see `_all_before`.
+_ASKED_BEFORE: dict[str, list[tuple[int, int]]] = {}
+_LOCK = threading.Lock()
+_MOST_FILES, _MOST_KEPT, _LAST = 1000, 400, 2**63
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ class FileStream:
         with self._reading():
             if not self._format:
                 return 0
-            where, values = _conditions(above, window)
+            where, values = self._conditions(above, window)
             if self._format == 1:
                 query = f"SELECT coalesce(sum(b.rows), 0) FROM batches b WHERE {where}"
                 return 0 if window.failed else int(self._connection.execute(query, values).fetchone()[0])
@@ -168,7 +174,7 @@ class FileStream:
 
     def _chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
         headers = self._headers()
-        where, values = _conditions(above, window)
+        where, values = self._conditions(above, window)
         query = f"SELECT b.header, {_ROW} FROM batches b JOIN headers h ON h.id = b.header WHERE {where}"
         for rows in _portions(self._connection.execute(f"{query} ORDER BY b.id", values)):
             yield chunk_of(headers, [(row[0], Row(*row[1:])) for row in rows], window, wanted)
@@ -182,12 +188,52 @@ class FileStream:
     def _old_chunks(self, above: int, window: Window, wanted: Wanted) -> Iterator[Chunk]:
         if window.failed:
             return
-        where, values = _conditions(above, window)
+        where, values = self._conditions(above, window)
         about = ", ".join(f"b.{column}" for column in format1.ABOUT.values())
         query = f"SELECT {_ROW}, {about} FROM batches b WHERE {where} ORDER BY b.id"
         for rows in _portions(self._connection.execute(query, values)):
             tables = [format1.decode(str(self.path), Row(*row[:5]), row[5:], wanted) for row in rows]
             yield Chunk(rows[-1][0], tables)
+
+    def _conditions(self, above: int, window: Window) -> tuple[str, list[Any]]:
+        start, end = window.bounds()
+        above = max(above, self._all_before(start))
+        clauses, values = ["b.id > ?"], [above]  # type: list[str], list[Any]
+        for clause, value in (
+            ("b.asked_until >= ?", start),
+            ("b.asked_from < ?", end),
+            ("role = ?", window.role),
+            ("model_version = ?", window.version),
+        ):
+            if value is not None:
+                clauses.append(clause)
+                values.append(value)
+        return " AND ".join(clauses), values
+
+    def _all_before(self, start: int | None) -> int:
+        """A number up to which all batches were asked before a moment.
+
+        Batches are only ever added, so what was gone through once to find it is not gone through again. A
+        file holds the rows themselves: without that each look at the last days would read all of it.
+        """
+        if start is None:
+            return 0
+        with _LOCK:
+            if len(_ASKED_BEFORE) > _MOST_FILES:
+                _ASKED_BEFORE.clear()
+            known = _ASKED_BEFORE.setdefault(str(self.path), [])
+            place = bisect_right(known, (start, _LAST))
+            above = known[place - 1][1] if place else 0
+        query = "SELECT id FROM batches WHERE id > ? AND asked_until >= ? ORDER BY id LIMIT 1"
+        found = self._connection.execute(query, (above, start)).fetchone()
+        if found is None:
+            found = self._connection.execute("SELECT max(id) + 1 FROM batches").fetchone()
+        up_to = (found[0] or 1) - 1
+        if up_to > above:
+            with _LOCK:
+                known.insert(bisect_right(known, (start, _LAST)), (start, up_to))
+                del known[:-_MOST_KEPT]
+        return max(above, up_to)
 
     def _copy(self) -> None:
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -236,18 +282,3 @@ def _portions(rows: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
             portion, size = [], 0
     if portion:
         yield portion
-
-
-def _conditions(above: int, window: Window) -> tuple[str, list[Any]]:
-    start, end = window.bounds()
-    clauses, values = ["b.id > ?"], [above]  # type: list[str], list[Any]
-    for clause, value in (
-        ("b.asked_until >= ?", start),
-        ("b.asked_from < ?", end),
-        ("role = ?", window.role),
-        ("model_version = ?", window.version),
-    ):
-        if value is not None:
-            clauses.append(clause)
-            values.append(value)
-    return " AND ".join(clauses), values

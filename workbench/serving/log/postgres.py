@@ -162,7 +162,8 @@ def put(
         rows = [
             {"id": key, "model": h.model, "model_version": h.version, "role": h.role}
             | {"crc32": h.crc32, "header": h.blob}
-            for h, key in new.items()
+            # In one order: workers that have the same new headers would wait for each other.
+            for h, key in sorted(new.items(), key=lambda each: each[1])
         ]
         connection.execute(insert(prediction_headers).on_conflict_do_nothing(), rows)
     rows = [

@@ -156,6 +156,19 @@ class PredictionLog:
             tally.add(_just(table, Tally.COLUMNS))
         return tally.answerers()
 
+    def tally(self, since: datetime) -> tuple[list[Answerer], int]:
+        """Who answered, or failed to, what was asked from then on, and how many rows were asked before.
+
+        Both are of one state of the log, and the rows before are not read for it.
+        """
+        window, tally = self._asked(Window(since), None), Tally()
+        with self._snapshot() as (table, streams):
+            rows = table.count(Window()) + sum(s.count(table.taken(s.name), Window()) for s in streams)
+            for part in _of(table, streams, window, set(Tally.COLUMNS)):
+                rows -= part.num_rows
+                tally.add(_just(part, Tally.COLUMNS))
+        return tally.answerers(), rows
+
     def count(self, *, role: Role | None = None) -> int:
         """How many predictions it holds; that grows when some are added, and never changes else."""
         window = Window(role=role, failed=False)
@@ -174,14 +187,8 @@ class PredictionLog:
     def _tables(self, window: Window, needed: set[str] | None) -> Iterator[pa.Table]:
         """Rows of a window; of the columns needed, of which ``asked_at`` is one, those that there are."""
 
-        def wanted(name: str) -> bool:
-            return needed is None or name in needed
-
         with self._snapshot() as (table, streams):
-            yield from table.batches(window, None if needed is None else list(needed))
-            for stream in streams:
-                for chunk in stream.chunks(table.taken(stream.name), window, wanted):
-                    yield from (_within(part, window) for part in chunk.tables)
+            yield from _of(table, streams, window, needed)
 
     @contextmanager
     def _snapshot(self) -> Iterator[tuple[CompactedTable, list[Stream]]]:
@@ -190,6 +197,18 @@ class PredictionLog:
         # In this order, in which a row that is compacted meanwhile is in one of the two and counted as taken.
         with self.streams().listed() as streams:
             yield CompactedTable(self.table_uri), streams
+
+
+def _of(
+    table: CompactedTable, streams: Sequence[Stream], window: Window, needed: set[str] | None
+) -> Iterator[pa.Table]:
+    def wanted(name: str) -> bool:
+        return needed is None or name in needed
+
+    yield from table.batches(window, None if needed is None else list(needed))
+    for stream in streams:
+        for chunk in stream.chunks(table.taken(stream.name), window, wanted):
+            yield from (_within(part, window) for part in chunk.tables)
 
 
 def _within(table: pa.Table, window: Window) -> pa.Table:

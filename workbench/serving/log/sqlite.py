@@ -45,7 +45,8 @@ CREATE TABLE batches (
 """
 _INSERT = "INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 #: Of the WAL, between checkpoints; with a page of 4 kB, their heads and what goes beyond in one transaction.
-_WAL_PAGES, _WAL_BYTES = 250, 9 * 2**17
+#: A checkpoint has to sync a file that grows, which takes as long as dozens of commits: so it is rare.
+_WAL_PAGES, _WAL_BYTES = 1000, 9 * 2**19
 _BUSY_SECONDS = 1.0  # nobody else should ever hold the lock, and answers wait for it
 _ROTATE_BYTES = 128 * 2**20
 #: After these the file is as good as before, and it may work next time.
@@ -83,7 +84,7 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._wal = f"{path}-wal"
+        self._files = str(path), f"{path}-wal"
         self._headers: dict[WrittenHeader, int] = {}
         self.appended = 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,15 +112,16 @@ class _File:
 
     def insert(self, encoded: Sequence[Encoded]) -> None:
         """All of them in one transaction, or none; without any, a transaction that tries the file."""
-        if self._name(self.path) != self._known[0]:
+        # Before it: a file that is elsewhere may come back, and should not bring what was never answered.
+        if _identity(self._files[0]) != self._known[0]:
             raise self._lost()
-        new = {item.header for item in encoded if item.header not in self._headers}
+        new = [item.header for item in encoded if item.header not in self._headers]
         if len(encoded) == 1 and not new:
             # By itself it is a transaction, and the thread lets go of the interpreter once instead of thrice.
             self._connection.execute(_INSERT, _row(encoded[0], self._headers))
         else:
-            self._insert_together(encoded, new)
-        # Once more: what was written to a file without a name is gone, whenever it lost its name.
+            self._insert_together(encoded, set(new))
+        # Behind it: what was written to a file without a name is gone, whenever it lost its name.
         if self._names() != self._known:
             raise self._lost()
         self.appended += sum(len(item.blob) for item in encoded)
@@ -161,22 +163,16 @@ class _File:
         return added
 
     def _fill_wal(self) -> None:
-        with contextlib.suppress(OSError), open(self._wal, "r+b") as wal:  # without, it is slower
-            wal.seek(0, os.SEEK_END)
-            wal.write(bytes(max(0, _WAL_BYTES - wal.tell())))
-            wal.flush()
+        with contextlib.suppress(OSError), open(self._files[1], "r+b", buffering=0) as wal:
+            size = wal.seek(0, os.SEEK_END)
+            missing = max(0, _WAL_BYTES - size)
+            if wal.write(bytes(missing)) < missing:
+                wal.truncate(size)  # it would take all that a disk has left; without, it is slower
             os.fsync(wal.fileno())
 
-    def _names(self) -> tuple[object, object]:
+    def _names(self) -> list[tuple[int, int] | None]:
         """Which files bear the names of ours."""
-        return self._name(self.path), self._name(self._wal)
-
-    def _name(self, path: Path | str) -> tuple[int, int] | None:
-        try:
-            found = os.stat(path)
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+        return [_identity(name) for name in self._files]
 
     def _lost(self) -> OSError:
         return FileNotFoundError(f"{self.path} was removed or replaced while it was written")
@@ -189,6 +185,14 @@ class _File:
     def _unlock(self) -> None:
         _unlink(lock_path(self.path))
         os.close(self._lock)
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(name)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _unlink(path: Path) -> None:

@@ -5,26 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, is_shadow
 from workbench.serving.health import Problem
-from workbench.serving.models.lineup import Lineup, ModelSource
+from workbench.serving.models.lineup import Lineup, ModelSource, places_of
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.store.standing import Teller
 
 __all__ = ["Follower"]
 
 _log = logging.getLogger(__name__)
-
-
-def _parts(aliases: Mapping[str, int]) -> tuple[int | None, int | None, list[int]]:
-    """The champion, the canary, and each other version that is to answer in the shadow: challenger first."""
-    champion, canary = aliases.get(CHAMPION), aliases.get(CANARY)
-    shadows = sorted((name for name in aliases if is_shadow(name)), key=lambda name: (len(name), name))
-    others = [aliases[name] for name in (CHALLENGER, *shadows) if name in aliases]
-    return champion, canary, [v for v in dict.fromkeys(others) if v not in (champion, canary)]
 
 
 class Follower:
@@ -32,6 +24,11 @@ class Follower:
 
     A champion that does not load is not put in front: the version before it stays, and
     :attr:`now` says so among its problems. It is tried again after ``retry_seconds``.
+
+    Parameters
+    ----------
+    teller : Teller, optional
+        Hears after each look who is wanted in front and who is there, so that somebody can be told.
     """
 
     follows = True
@@ -44,8 +41,9 @@ class Follower:
         memory_seconds: float = 15.0,
         retry_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
+        teller: Teller | None = None,
     ) -> None:
-        self._source = source
+        self._source, self._teller = source, teller
         self._poll_seconds, self._memory_seconds, self._retry_seconds = (
             poll_seconds,
             memory_seconds,
@@ -68,6 +66,8 @@ class Follower:
 
     def stop(self) -> None:
         self._ended.set()
+        if self._teller is not None:
+            self._teller.end()
 
     def age(self) -> float:
         """Seconds since the registry told its aliases."""
@@ -83,16 +83,24 @@ class Follower:
             return
         self._forget("registry")
         self._looked_at = self._clock()
-        first, second, others = _parts(wanted)
+        first, second, others = places_of(wanted)
         champion = self._settle(first, features, instead=self.now.champion)
         canary = None if second == first else self._settle(second, features, instead=None)
         settled = [self._settle(version, features, instead=None) for version in others]
         shadows = tuple(shadow for shadow in settled if shadow is not None)
-        for what in [what for what in self._problems if what.startswith("version ")]:
+        for what in [problem.what for problem in self._problems.values() if problem.of_version]:
             if what not in {f"version {version}" for version in (first, second, *others)}:
                 self._forget(what)
         # One assignment: a request sees the line-up before it or after it, never between.
         self.now = Lineup(champion, shadows, tuple(self._problems.values()), canary)
+        self._tell(first)
+
+    def _tell(self, wanted: int | None) -> None:
+        if self._teller is None or self._ended.is_set():
+            return
+        champion = None if self.now.champion is None else self.now.champion.version
+        why = self._problems.get(f"version {wanted}") if champion != wanted else None
+        self._teller.tell(wanted, champion, why.message if why else "", why.since if why else None)
 
     def _settle(
         self, version: int | None, features: FeatureBuilder, *, instead: LoadedModel | None

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, is_shadow
 from workbench.serving.health import Problem
 from workbench.serving.log.batch import Role
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 from workbench.serving.protocol.asked import Asked
 from workbench.serving.protocol.schema import Refused, RequestSchema
 
-__all__ = ["Canary", "Lineup", "ModelSource", "Models", "Pinned"]
+__all__ = ["Canary", "Lineup", "ModelSource", "Models", "Pinned", "places_of"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Lineup:
         return (*(model for model in first if model is not None), *self.shadows)
 
     @functools.cached_property
+    def refused(self) -> tuple[Problem, ...]:
+        """The problems of versions that are to answer, and do not."""
+        return tuple(problem for problem in self.problems if problem.of_version)
+
+    @functools.cached_property
     def request(self) -> RequestSchema:
         """What a raw row has to have, for whoever answers first."""
         return next((model.request for model in self.loaded), RequestSchema({}))
@@ -103,6 +109,14 @@ class Lineup:
             raise Refused(503, "no version is champion yet; promote one: workbench promote VERSION")
         known = ", ".join(str(loaded.version) for loaded in self.loaded) or "none"
         raise Refused(404, f"version {asked.version} is not loaded; loaded: {known}")
+
+
+def places_of(aliases: Mapping[str, int]) -> tuple[int | None, int | None, list[int]]:
+    """The champion, the canary, and each other version that is to answer in the shadow: challenger first."""
+    champion, canary = aliases.get(CHAMPION), aliases.get(CANARY)
+    shadows = sorted((name for name in aliases if is_shadow(name)), key=lambda name: (len(name), name))
+    others = [aliases[name] for name in (CHALLENGER, *shadows) if name in aliases]
+    return champion, canary, [v for v in dict.fromkeys(others) if v not in (champion, canary)]
 
 
 class Models(Protocol):

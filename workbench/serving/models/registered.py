@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.columns import moments_of
@@ -13,9 +14,11 @@ from workbench.project import Project
 from workbench.registry import cases as recorded
 from workbench.serving.health import Memory
 from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
+from workbench.serving.protocol.ranges import unquoted
 from workbench.serving.protocol.schema import RequestSchema
 from workbench.serving.settings import MemoryVersion, Settings
 from workbench.tracking import reports
+from workbench.tracking.helpers import differences, helper_hashes
 
 if TYPE_CHECKING:
     from workbench.data.features import PointInTimeTable
@@ -32,6 +35,8 @@ class RegisteredModels:
         self._project = project
         self._pinned_memory = settings.memory
         self._built: tuple[dict[str, MemoryVersion], FeatureBuilder] | None = None
+        # Before any is imported; what is imported stays as it is, whatever becomes of the files.
+        self._imported = helper_hashes(project)
 
     def aliases(self) -> dict[str, int]:
         from workbench.registry import aliases
@@ -47,7 +52,8 @@ class RegisteredModels:
             When it cannot be loaded.
         ServingError
             When it does not answer as it did when it was validated, or the project's ``build_arrays`` and
-            ``build`` differ on its recorded cases.
+            ``build`` differ on its recorded cases; or when it needs helpers that were changed since this
+            process imported them.
         UnknownName, ConfigError
             When ``[serving]`` names a column that no raw row has, or a feature that is personal.
         """
@@ -55,8 +61,9 @@ class RegisteredModels:
         from workbench.registry.versions import get_version
 
         found = get_version(self._project, version)
+        self._refuse_outdated(loading.registered_helpers(found), str(found))
         estimator = loading.load(found, self._project)
-        answered = loading.answers(found, self._project, estimator)
+        answered = loading.answers(found, self._project, estimator, imported=self._imported)
         for change in answered.helpers:
             _log.warning("%s: %s", found, change)
         if len(answered.wrong):
@@ -68,6 +75,7 @@ class RegisteredModels:
         request = _declared(self._project) or RequestSchema.of(recorded.inputs(cases))
         config = self._project.config.serving
         config.check_columns(request.columns, known.columns)
+        request = replace(request, ranges=unquoted(request.ranges, config.personal))
         raw = request.columns_of(recorded.inputs(cases))
         alike = features.check_arrays(request, raw, moments_of(cases["asked_at"]))
         return LoadedModel(
@@ -81,6 +89,18 @@ class RegisteredModels:
             trained_from=found.datasets,
             frames_of_arrays=alike,
         )
+
+    def _refuse_outdated(self, needed: dict[str, str], version: str) -> None:
+        """Refuse a version whose features this process cannot build, and one that starts now could.
+
+        Where neither can, as on the way back past a change of the helpers, its recorded cases decide.
+        """
+        changed = differences(self._imported, needed) if needed else []
+        if changed and not differences(helper_hashes(self._project), needed):
+            raise ServingError(
+                f"{version} needs other helpers than this server has imported ({'; '.join(changed)}): "
+                "have it replace its workers (SIGHUP to workbench serve), or start it again"
+            )
 
     def features(self) -> FeatureBuilder:
         wanted = self._pinned_memory

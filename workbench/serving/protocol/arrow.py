@@ -7,13 +7,14 @@ What JSON has as ``params`` is JSON text in the schema's metadata, under ``param
 
 Bytes from outside are checked before they are believed. A small body must not become a large one, so there is
 no compression, no view of text (many may be of the same bytes) and no dictionary that grows by parts; batches
-and rows are counted before any is unpacked; then every offset and every text is validated.
+and rows are counted before any is unpacked; columns that no version knows stay packed, since many may be of
+nulls, or share one dictionary; then every offset and every text of the others is validated.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,13 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from workbench.serving.protocol.asked import Asked
-from workbench.serving.protocol.decoding import check_rows, check_twice, decode_json
+from workbench.serving.protocol.decoding import (
+    check_columns,
+    check_rows,
+    check_shared,
+    check_twice,
+    decode_json,
+)
 from workbench.serving.protocol.params import Params, read_params
 from workbench.serving.protocol.refused import Refused, shown
 from workbench.serving.protocol.wire import read_batch
@@ -34,6 +41,7 @@ __all__ = ["decode", "encode"]
 
 _PARAMS = b"params"
 _MOST_BATCHES = 64
+_UNREAD = np.empty(0, dtype=object)
 _PARAMS_DECODER = msgspec.json.Decoder(dict[str, Any])
 # What pyarrow raises on bytes that are no stream: its own errors are also some of these.
 _BAD_BYTES = (
@@ -43,8 +51,8 @@ _BAD_BYTES = (
 _EARLIEST, _LATEST = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")
 
 
-def decode(body: bytes, most_rows: int) -> Asked:
-    """Decode rows in an Arrow IPC stream, uncompressed.
+def decode(body: bytes, known: Collection[str], most_rows: int) -> Asked:
+    """Decode rows in an Arrow IPC stream, uncompressed; of columns that are not ``known`` their names only.
 
     Raises
     ------
@@ -55,22 +63,30 @@ def decode(body: bytes, most_rows: int) -> Asked:
         _check_messages(body, most_rows)
         with ipc.open_stream(pa.BufferReader(body)) as stream:
             names = stream.schema.names
+            check_columns(len(names), known)
             check_twice(names)
             for name, kind in zip(names, stream.schema.types, strict=True):
                 _check_type(name, kind)
             params = _params(stream.schema.metadata or {})
-            # As one piece, so that a dictionary that many batches share is looked at once.
-            table = pa.Table.from_batches(_validated(stream), stream.schema).combine_chunks()
-        check_rows(table.num_rows if names else 0, most_rows)
-        columns = {
-            name: _column(name, column.chunk(0)) for name, column in zip(names, table.columns, strict=True)
-        }
+            batches = list(_validated(stream, [name for name in names if name in known]))
+        rows = sum(batch.num_rows for batch in batches) if names else 0
+        check_rows(rows, most_rows)
+        # As one piece, so that a dictionary that many batches share is looked at once.
+        table = pa.Table.from_batches(batches).combine_chunks()
+        columns, shared = dict.fromkeys(names, _UNREAD), 0
+        for name, chunked in zip(table.column_names, table.columns, strict=True):
+            column = chunked.chunk(0)
+            if pa.types.is_dictionary(column.type):
+                columns[name], characters = _looked_up(column)
+                shared = check_shared(shared + characters)
+            else:
+                columns[name] = _column(name, column)
     except Refused:
         raise
     except _BAD_BYTES as error:
         reason = " ".join(str(error).split())[:200]
         raise Refused(400, f"the body is no Arrow IPC stream: {reason}") from None
-    return Asked(columns, table.num_rows, *params)
+    return Asked(columns, rows, *params, shared)
 
 
 def encode(
@@ -146,10 +162,29 @@ def _messages(body: bytes) -> Iterator[Any]:
             return
 
 
-def _validated(stream: Any) -> Iterator[Any]:
-    for batch in stream:
-        batch.validate(full=True)
+def _validated(stream: Any, names: list[str]) -> Iterator[Any]:
+    dictionaries: set[tuple[int, ...]] = set()
+    for whole in stream:
+        batch = whole.select(names)
+        for column in batch.columns:
+            if pa.types.is_dictionary(column.type):
+                _validate_words(column, dictionaries)
+            else:
+                column.validate(full=True)
         yield batch
+
+
+def _validate_words(column: Any, known: set[tuple[int, ...]]) -> None:
+    """Validate texts that a dictionary holds, and it only once: many columns and batches may share one."""
+    words, places = column.dictionary, column.indices
+    where = (len(words), words.offset, *(0 if part is None else part.address for part in words.buffers()))
+    if where not in known:
+        words.validate(full=True)
+        known.add(where)
+    places.validate(full=True)
+    given = places.drop_null().to_numpy()
+    if given.size and not 0 <= given.min() <= given.max() < len(words):
+        raise Refused(400, "the body is no Arrow IPC stream: an index leads out of its dictionary")
 
 
 def _params(metadata: Mapping[bytes, bytes]) -> Params:
@@ -175,8 +210,6 @@ def _column(name: str, column: Any) -> NDArray[Any]:
         return column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)  # type: ignore[no-any-return]
     if pa.types.is_timestamp(kind):
         return _times(name, column)
-    if pa.types.is_dictionary(kind):
-        return _looked_up(column)
     return np.array(column.to_pylist(), dtype=object)
 
 
@@ -189,12 +222,14 @@ def _times(name: str, column: Any) -> NDArray[np.datetime64]:
     return times.astype("datetime64[us]")
 
 
-def _looked_up(column: Any) -> NDArray[np.object_]:
+def _looked_up(column: Any) -> tuple[NDArray[np.object_], int]:
+    """The texts of a dictionary at their places, and how many characters those are together."""
     # By reference: a long text that a dictionary holds once is not copied for every row.
     values = np.array([*column.dictionary.to_pylist(), None], dtype=object)
-    places = column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
-    looked_up: NDArray[np.object_] = values[places]
-    return looked_up
+    # Of a dictionary of 128 words the place behind the last is no int8 as the others are.
+    places = column.indices.cast(pa.int64()).fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
+    lengths = np.array([0 if word is None else len(word) for word in values])
+    return values[places], int(lengths[places].sum())
 
 
 def _is_text(kind: Any) -> bool:

@@ -33,6 +33,8 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
         ISO text: when the rows are asked, in a replay; one for all rows or one for each.
     user_group : str or list of str
         One for all rows or one for each; empty for none.
+    shared : int
+        Characters of texts that came once for many rows, counted for each of them.
     """
 
     columns: "Mapping[str, Sequence[Cell] | NDArray[Any]]"  # noqa: UP037 - msgspec reads annotations
@@ -40,6 +42,7 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
     version: int | None = None
     simulated_time: str | list[str] | None = None
     user_group: str | list[str] = ""
+    shared: int = 0
 
     @property
     def group(self) -> tuple[object, ...]:

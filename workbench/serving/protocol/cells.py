@@ -110,13 +110,13 @@ def times(name: str, cells: Sequence[Cell] | NDArray[Any]) -> NDArray[np.datetim
         cells = cells.tolist()
     if isinstance(cells, Texts):
         cells = [None if cell in _MISSING_WORDS else cell for cell in cells]
-    if not _TEXTS.issuperset(map(type, cells)):
-        raise _wrong(name, cells, _TEXTS, "an ISO time")
-    texts = cast("Sequence[str | None]", cells)
+    texts = cast("Sequence[str | None]", cells)  # of anything else the reader says so
     try:
         # In integers: NumPy takes a hundred times as long for datetimes.
         read = [_NAT if cell is None else (_from_iso(cell) - _EPOCH) // _MICROSECOND for cell in texts]
     except (ValueError, TypeError, OverflowError):
+        if not _TEXTS.issuperset(map(type, cells)):
+            raise _wrong(name, cells, _TEXTS, "an ISO time") from None
         raise _no_time(f"column {shown(name)}", cells) from None
     # With its offset a time can lie before the year 1 or after 9999.
     if max(read) > _LATEST or (min(read) < _EARLIEST and any(_NAT < instant < _EARLIEST for instant in read)):

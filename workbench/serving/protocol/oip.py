@@ -11,14 +11,14 @@ from a regressor), of which ``outputs`` may choose; ``prediction_id``, always; a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from workbench.serving.protocol.asked import Asked
-from workbench.serving.protocol.decoding import check_nesting, decode_json
+from workbench.serving.protocol.decoding import check_keys, check_nesting, decode_json, keys_in
 from workbench.serving.protocol.params import read_params
 from workbench.serving.protocol.refused import Refused, shown
 from workbench.serving.protocol.tensors import Input, read_columns
@@ -76,6 +76,7 @@ def decode(
     names: Sequence[str],
     most_rows: int,
     *,
+    known: Collection[str] | None = None,
     version: int | None = None,
     header_length: str | None = None,
 ) -> Infer:
@@ -87,6 +88,9 @@ def decode(
         The schema's columns in order, for one tensor that holds all of them.
     most_rows : int
         More are refused with 413.
+    known : collection of str, optional
+        The columns of all versions that may be asked, ``names`` by default. Of other columns only the names
+        are kept.
     version : int, optional
         The version that the path names.
     header_length : str, optional
@@ -101,18 +105,27 @@ def decode(
         raise Refused(400, "tensors as binary data are not taken; send their data in JSON")
     check_nesting(body, most_rows)
     given = decode_json(_REQUEST, body)
+    check_keys(body, _keys(given))
     if len(given.id) > _LONGEST_ID:
         raise Refused(400, f"the id is longer than {_LONGEST_ID} characters")
     asked_version, simulated_time, user_group = read_params(given.parameters)
     if version is not None and asked_version not in (None, version):
         raise Refused(400, f"the path names version {version}, parameters.version {asked_version}")
-    columns, rows = read_columns(given.inputs, names, most_rows)
+    columns, rows = read_columns(given.inputs, names, names if known is None else known, most_rows)
     outputs = tuple(output.name for output in given.outputs or ())
     for name in outputs:
         if name not in (PROBABILITIES, PREDICT, PREDICTION_ID, NOTES):
             raise Refused(400, f"unknown output {shown(name)}; known are {PROBABILITIES} and {PREDICT}")
     asked = Asked(columns, rows, asked_version if version is None else version, simulated_time, user_group)
     return Infer(asked, given.id, outputs)
+
+
+def _keys(given: _Request) -> int:
+    """How many keys were sent, but for those of fields that are passed over."""
+    count = 1 + len(Input.__struct_fields__) * len(given.inputs) + bool(given.id)
+    if given.parameters is not None:
+        count += 1 + keys_in(given.parameters)
+    return count if given.outputs is None else count + 1 + len(given.outputs)
 
 
 def encode(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.serving.protocol.cells import Cell
 
-__all__ = ["Notes", "Outside", "Range"]
+__all__ = ["Notes", "Outside", "Range", "unquoted"]
 
 Outside = Literal["reject", "coerce", "flag"]
 Notes = dict[int, tuple[str, ...]]
@@ -33,12 +34,15 @@ class Range:
     outside : {"reject", "coerce", "flag"}
         ``reject``: the request is refused with 400. ``coerce``: the number is taken as the nearest bound, the
         category as missing, with a note. ``flag``: the value is taken as it is, with a note.
+    quoted : bool
+        Whether the note, or the refusal, has the value.
     """
 
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] | None = None
     outside: Outside = "reject"
+    quoted: bool = True
 
     def applied(self, name: str, column: NDArray[Any], notes: Notes) -> NDArray[Any]:
         """The column as it is taken; what was found is added to ``notes``, by row.
@@ -59,7 +63,8 @@ class Range:
         for row in np.flatnonzero(beyond).tolist():
             value = column[row].item()
             below = value < low
-            what = f"column {shown(name)}: {value:g} is {'below' if below else 'above'} "
+            who = f"{value:g}" if self.quoted else "the value"
+            what = f"column {shown(name)}: {who} is {'below' if below else 'above'} "
             self._note(row, what + f"{low if below else high:g}", f"{low if below else high:g}", notes)
         return np.clip(column, low, high) if self.outside == "coerce" else column
 
@@ -69,7 +74,8 @@ class Range:
         if not beyond:
             return column
         for row in beyond:
-            self._note(row, f"column {shown(name)}: unknown value {shown(column[row])}", "missing", notes)
+            value = f" {shown(column[row])}" if self.quoted else ""
+            self._note(row, f"column {shown(name)}: unknown value{value}", "missing", notes)
         if self.outside == "coerce":
             column = column.copy()
             column[beyond] = None
@@ -90,3 +96,10 @@ class Range:
             return otherwise
         low = otherwise if self.minimum is None else max(otherwise, self.minimum)
         return low if self.maximum is None else min(low, self.maximum)
+
+
+def unquoted(ranges: Mapping[str, Range], personal: Collection[str]) -> dict[str, Range]:
+    """The ranges with nothing told of what stands in personal columns: notes are logged as they are."""
+    return {
+        name: replace(limits, quoted=False) if name in personal else limits for name, limits in ranges.items()
+    }

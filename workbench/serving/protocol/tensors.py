@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from workbench.serving.protocol.cells import Cell
-from workbench.serving.protocol.decoding import check_rows, check_twice
+from workbench.serving.protocol.decoding import check_rows, check_twice, only_known
 from workbench.serving.protocol.refused import Refused, shown
 
 __all__ = ["Input", "read_columns"]
@@ -33,8 +33,8 @@ class Input(msgspec.Struct):
 
 
 def read_columns(
-    inputs: list[Input], names: Sequence[str], most_rows: int
-) -> tuple[dict[str, Sequence[Cell]], int]:
+    inputs: list[Input], names: Sequence[str], known: Collection[str], most_rows: int
+) -> tuple[Mapping[str, Sequence[Cell]], int]:
     """The columns that the tensors are, and how many rows they have.
 
     Raises
@@ -43,11 +43,11 @@ def read_columns(
         With 400 or 413.
     """
     check_twice([tensor.name for tensor in inputs])
-    known = set(names)
+    own = set(names)
     columns: dict[str, Sequence[Cell]] = {}
     for tensor in inputs:
         cells, width = _cells(tensor)
-        if width == 1 and (tensor.name in known or len(names) != 1):
+        if width == 1 and (tensor.name in own or len(names) != 1):
             columns[tensor.name] = cells
         elif len(inputs) == 1 and width == len(names):
             columns = {name: cells[place::width] for place, name in enumerate(names)}
@@ -61,7 +61,7 @@ def read_columns(
     if len(set(rows)) > 1:
         raise Refused(400, "the inputs have different numbers of rows")
     check_rows(rows[0] if rows else 0, most_rows)
-    return columns, rows[0]
+    return only_known(columns, known, ()), rows[0]
 
 
 def _cells(tensor: Input) -> tuple[list[Cell], int]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from workbench.serving.protocol.cells import Cell, read_time
-from workbench.serving.protocol.decoding import check_rows, decode_json
+from workbench.serving.protocol.decoding import check_keys, check_rows, decode_json
 from workbench.serving.protocol.refused import Refused, shown
 
 __all__ = ["FeedbackRow", "TruthRow", "decode_feedback", "decode_truth"]
@@ -128,6 +128,7 @@ def _rows(decoder: msgspec.json.Decoder[Any], body: bytes, most_rows: int) -> li
     rows: list[Any] = decode_json(decoder, body).rows
     if rows:  # a client with nothing to say may say so
         check_rows(len(rows), most_rows)
+    check_keys(body)
     return rows
 
 

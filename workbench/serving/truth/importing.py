@@ -14,7 +14,7 @@ from workbench.serving.protocol.truth import TruthRow
 from workbench.serving.truth import store as truth_store
 from workbench.serving.truth.absent import absent
 from workbench.serving.truth.business import BusinessKey
-from workbench.serving.truth.recording import insert, values_of
+from workbench.serving.truth.recording import hold_truth, insert, values_of
 from workbench.store.clock import Clock
 from workbench.store.database import open_database
 
@@ -75,6 +75,7 @@ def import_rows(
     database = open_database(project)
     try:
         with database.write() as connection:
+            hold_truth(connection, log_name)
             fresh = _fresh(connection, log_name, values, undated)
             kept = insert(connection, fresh, clock.now(), on_progress)
     except SQLAlchemyError as error:

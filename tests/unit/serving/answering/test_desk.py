@@ -153,6 +153,54 @@ def test_a_bad_request_refuses_itself_and_nobody_beside_it(bench: Bench) -> None
     assert bench.log.count() == 4
 
 
+def test_a_row_that_a_feature_helper_stumbles_over_refuses_itself_and_nobody_beside_it(
+    tmp_path: Path,
+) -> None:
+    def stumbling(given: pd.DataFrame, memory: Any, asked_at: Any) -> pd.DataFrame:
+        words = [colour.upper().split() for colour in given["colour"]]
+        return tiny.build(given.assign(colour=[word[0].lower() for word in words]), memory, asked_at)
+
+    bench = Bench(tmp_path, Lineup(replace(loaded(1), features=FeatureBuilder(stumbling))))
+    good, missing, blank = (body(rows(2)), *(body(rows(1).assign(colour=cell)) for cell in (None, " ")))
+    answers = bench.ask(good, missing, good, blank)
+    assert [type(answer) for answer in answers] == [Answer, Refused, Answer, Refused]
+    assert [answers[place].status for place in (1, 3)] == [400, 400]  # type: ignore[union-attr]
+    assert "AttributeError" in answers[1].message  # type: ignore[union-attr]
+    assert "IndexError" in answers[3].message  # type: ignore[union-attr]
+    assert bench.log.count() == 4
+
+
+def test_a_row_at_which_a_model_breaks_costs_nobody_beside_it_an_answer(tmp_path: Path) -> None:
+    estimator: Any = tiny.fitted(1)
+    answer = estimator[-1].predict_proba
+
+    def broken(given: np.ndarray) -> Any:
+        if (given > 100).any():
+            raise AttributeError("'NoneType' object has no attribute 'trees'")
+        return answer(given)
+
+    estimator[-1].predict_proba = broken
+    bench = Bench(tmp_path, Lineup(replace(loaded(1), estimator=estimator)))
+    answers = bench.ask(body(rows(2)), body(rows(1).assign(size=101)), body(rows(2)))
+    # It is not what was asked that is wrong: whoever asked is not told so.
+    assert [type(answer) for answer in answers] == [Answer, AttributeError, Answer]
+
+
+def test_what_fails_for_all_alike_is_not_tried_for_each(tmp_path: Path) -> None:
+    estimator: Any = tiny.fitted(1)
+    tried: list[int] = []
+
+    def away(given: np.ndarray) -> Any:
+        tried.append(len(given))
+        raise OSError("what it looks up is away")
+
+    estimator[-1].predict_proba = away
+    bench = Bench(tmp_path, Lineup(replace(loaded(1), estimator=estimator)))
+    answers = bench.ask(*[body(rows(1))] * 20)
+    assert {type(answer) for answer in answers} == {OSError}
+    assert tried == [20, 1, 1, 1, 1, 1]
+
+
 def test_a_version_that_is_not_loaded_is_named(bench: Bench) -> None:
     (answer,) = bench.ask(body(rows(1), version=9))
     assert isinstance(answer, Refused)

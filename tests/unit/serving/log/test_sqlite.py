@@ -72,12 +72,13 @@ def test_what_commits_write_to_does_not_grow(log: PredictionLog) -> None:
     writer = SqliteWriter(log.folder, "test")
     wal = Path(f"{writer.place}-wal")
     size = wal.stat().st_size
-    for number in range(20):
-        writer.append([batch(number, rows=3000)])
+    given = batch(0, rows=3000)
+    for _ in range(80):
+        writer.append([given])
     assert Path(writer.place).stat().st_size > size
     assert wal.stat().st_size == size
     writer.close()
-    assert log.count() == 60_000
+    assert log.count() == 240_000
 
 
 def test_a_large_file_is_followed_by_another_and_can_be_compacted_away(log: PredictionLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,8 @@ class Registry:
             raise RegistryError("the memory is away")
         return self.builder
 
-    def follow(self) -> Follower:
-        return Follower(self, retry_seconds=30, memory_seconds=15, clock=lambda: self.time)
+    def follow(self, heard: Any = None) -> Follower:
+        return Follower(self, retry_seconds=30, memory_seconds=15, clock=lambda: self.time, teller=heard)
 
 
 def versions(follower: Follower) -> tuple[int | None, list[int]]:
@@ -155,3 +156,34 @@ def test_memory_that_cannot_be_read_leaves_the_one_before() -> None:
 def test_a_server_that_cannot_build_features_does_not_start() -> None:
     with pytest.raises(RegistryError, match="memory is away"):
         Registry(builder=None).follow()  # type: ignore[arg-type]
+
+
+@dataclass
+class Heard:
+    """What a follower tells of who is wanted in front and who is there."""
+
+    told: list[tuple[int | None, int | None, str]] = field(default_factory=list)
+    ended: bool = False
+
+    def tell(self, wanted: int | None, champion: int | None, problem: str = "", since: object = None) -> None:
+        self.told.append((wanted, champion, problem))
+
+    def end(self) -> None:
+        self.ended = True
+
+
+@pytest.mark.practice("P2")
+def test_that_the_champion_is_refused_is_told_and_a_shadow_is_no_such_matter() -> None:
+    registry, heard = Registry({"champion": 1, "challenger": 3}, broken={2, 3}), Heard()
+    follower = registry.follow(heard)
+    registry.held = {"champion": 2, "challenger": 3}
+    follower.look()
+    assert [problem.what for problem in follower.now.refused] == ["version 3", "version 2"]
+    registry.unreachable = True
+    follower.look()
+    registry.unreachable, registry.held = False, {"champion": 1}
+    follower.look()
+    assert heard.told == [(1, 1, ""), (2, 1, "version 2 is broken"), (1, 1, "")]
+    assert follower.now.refused == ()
+    follower.stop()
+    assert heard.ended

@@ -198,6 +198,19 @@ def test_without_request_the_columns_are_those_of_the_recorded_cases(tmp_path: P
     assert source.load(1, source.features()).request.columns == {"size": "number", "colour": "category"}
 
 
+def test_what_is_noted_of_a_personal_column_does_not_have_the_value(project: Project) -> None:
+    with (project.helpers / "helpers.py").open("a") as file:
+        file.write('\nREQUEST["name"] = {"kind": "category", "values": ["nobody"], "outside": "flag"}\n')
+    path = project.root / "workbench.toml"
+    path.write_text(path.read_text() + '\n[serving]\npersonal = ["name"]\n')
+    project = open_project(project.root)
+    small.register(small.start(project))
+    source = RegisteredModels(project, Settings(str(project.root), ""))
+    request = source.load(1, source.features()).request
+    typed = request.typed({"size": [1], "colour": ["red"], "name": ["Jane Doe"]})
+    assert typed.notes == {0: ("column 'name': unknown value",)}
+
+
 def test_memory_is_what_a_finished_run_published_last(remembering: Project) -> None:
     source = RegisteredModels(remembering, Settings(str(remembering.root), ""))
     with pytest.raises(DatasetNotFound, match="ages"):
@@ -253,6 +266,34 @@ def test_other_helpers_than_it_was_registered_with_are_said(
     with caplog.at_level("WARNING"), suppress(ServingError):
         source.load(1, source.features())
     assert "helpers.py" in caplog.text
+
+
+@pytest.mark.practice("M9", "P2")
+def test_a_version_whose_helpers_this_process_has_not_imported_is_not_put_in_front(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A feature is redefined, and a version trained on it, while the server runs."""
+    run = small.start(project)
+    trained = small.train(run)
+    small.register(run, trained)
+    running = RegisteredModels(project, Settings(str(project.root), ""))
+    features = running.features()
+    helpers = project.helpers / "helpers.py"
+    before = helpers.read_text()
+    helpers.write_text(before.replace("rows.assign(age=", "rows.assign(size=2 * rows['size'], age="))
+    small.register(run, trained)
+    with pytest.raises(ServingError, match=r"helpers.py was changed.*have it replace its workers \(SIGHUP"):
+        running.load(2, features)
+    with caplog.at_level("WARNING"):
+        assert running.load(1, features).version == 1, "what it has imported is what this one needs"
+    assert caplog.text == ""
+    # No process builds what it needs, as on the way back while somebody mends them: its cases are to tell.
+    for present in (before + "\n# nobody has registered this\n", before):
+        helpers.write_text(present)
+        caplog.clear()
+        with suppress(ServingError):
+            running.load(2, features)
+        assert "helpers.py was changed" in caplog.text
 
 
 @pytest.mark.parametrize("declared", ["{}", "'size'", "{'size': 'float'}"])

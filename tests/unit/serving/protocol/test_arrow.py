@@ -22,6 +22,7 @@ FRAME = pd.DataFrame(
         "ordered": pd.to_datetime(["2013-08-01T12:00+02:00", None, "2013-08-01T10:00Z"], utc=True),
     }
 )
+NAMES = tuple(SCHEMA.columns)
 TABLE = pa.Table.from_pandas(FRAME, preserve_index=False)
 
 
@@ -64,7 +65,7 @@ def growing() -> bytes:
     ],
 )
 def test_columns_come_with_their_types_in_any_number_of_batches(table: Any, batch: int) -> None:
-    asked = decode(written(table, batch), 100)
+    asked = decode(written(table, batch), NAMES, 100)
     assert asked.rows == 3
     frame = SCHEMA.frame(SCHEMA.typed(asked.columns).columns)
     pd.testing.assert_frame_equal(frame, FRAME)
@@ -72,19 +73,19 @@ def test_columns_come_with_their_types_in_any_number_of_batches(table: Any, batc
 
 def test_columns_without_a_value_and_of_booleans() -> None:
     typed = RequestSchema({"size": "number"}, booleans=frozenset({"size"})).typed
-    assert np.isnan(typed(decode(one(pa.nulls(2)), 9).columns).columns["size"]).all()
-    booleans = decode(one(pa.array([True, None])), 9)
+    assert np.isnan(typed(decode(one(pa.nulls(2)), NAMES, 9).columns).columns["size"]).all()
+    booleans = decode(one(pa.array([True, None])), NAMES, 9)
     np.testing.assert_array_equal(typed(booleans.columns).columns["size"], [1.0, np.nan])
 
 
 def test_parameters_are_in_the_metadata() -> None:
     table = TABLE.replace_schema_metadata({"params": '{"version": 3, "user_group": "west"}'})
-    asked = decode(written(table), 100)
+    asked = decode(written(table), NAMES, 100)
     assert (asked.version, asked.user_groups()) == (3, ["west"] * 3)
     with pytest.raises(Refused, match="no version number"):
-        decode(written(TABLE.replace_schema_metadata({"params": '{"version": "x"}'})), 100)
+        decode(written(TABLE.replace_schema_metadata({"params": '{"version": "x"}'})), NAMES, 100)
     with pytest.raises(Refused, match="not JSON"):
-        decode(written(TABLE.replace_schema_metadata({"params": "{"})), 100)
+        decode(written(TABLE.replace_schema_metadata({"params": "{"})), NAMES, 100)
 
 
 HUGE = pa.array(["x" * 1_000_000])
@@ -119,15 +120,44 @@ HUGE = pa.array(["x" * 1_000_000])
 )
 def test_what_cannot_be_taken_is_refused(body: bytes, status: int, says: str) -> None:
     with pytest.raises(Refused) as refused:
-        RequestSchema({"size": "number"}).typed(decode(body, 100).columns)
+        RequestSchema({"size": "number"}).typed(decode(body, NAMES, 100).columns)
     assert refused.value.status == status
     assert says in refused.value.message
 
 
 def test_a_text_that_a_dictionary_holds_once_is_not_copied_for_every_row() -> None:
-    column = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int8()), HUGE)
-    texts = decode(one(column, "colour"), 1000).columns["colour"]
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 16, pa.int8()), HUGE)
+    texts = decode(one(column, "colour"), NAMES, 1000).columns["colour"]
+    assert len(texts) == 16
     assert len({id(text) for text in texts}) == 1
+
+
+def test_columns_that_no_version_knows_are_named_and_stay_packed() -> None:
+    """Ten thousand nulls take a few bytes in a stream, and 80 kB as objects."""
+    nulls = {f"column {number}": pa.nulls(10_000) for number in range(900)}
+    body = written(pa.table({"size": range(10_000), **nulls}), 10_000)
+    columns = decode(body, NAMES, 10_000).columns
+    assert sum(len(column) for column in columns.values()) == 10_000
+    with pytest.raises(Refused, match="unknown column 'column 0'"):
+        SCHEMA.typed(columns)
+    kept = RequestSchema({"size": "number"}, unknown="ignore").typed(columns)
+    assert kept.columns["size"].tolist() == list(range(10_000))
+    assert "unknown column 'column 0' was left out" in kept.notes[9_999]
+
+
+@pytest.mark.parametrize("places", [pa.int8(), pa.uint8(), pa.int32()])
+def test_a_dictionary_may_have_as_many_words_as_its_places_can_name(places: Any) -> None:
+    words = [f"word {number}" for number in range(128)]
+    column = pa.DictionaryArray.from_arrays(pa.array([127, None], places), pa.array(words))
+    assert decode(one(column, "colour"), NAMES, 100).columns["colour"].tolist() == ["word 127", None]
+
+
+@pytest.mark.parametrize("place", [2, -1])
+def test_a_place_that_leads_out_of_its_dictionary_is_refused(place: int) -> None:
+    words = pa.array(["red", "blue"])
+    column = pa.DictionaryArray.from_arrays(pa.array([place], pa.int8()), words, safe=False)
+    with pytest.raises(Refused, match="out of its dictionary"):
+        decode(one(column, "colour"), NAMES, 100)
 
 
 def test_offsets_that_lead_out_of_the_bytes_are_refused() -> None:
@@ -136,7 +166,7 @@ def test_offsets_that_lead_out_of_the_bytes_are_refused() -> None:
     assert plain.count(offsets) == 1
     for hostile in ([0, 3, 2**31 - 1], [0, -5, 7], [3, 2, 1]):
         with pytest.raises(Refused):
-            decode(plain.replace(offsets, np.array(hostile, "<i4").tobytes()), 100)
+            decode(plain.replace(offsets, np.array(hostile, "<i4").tobytes()), NAMES, 100)
 
 
 def test_any_bytes_are_rows_or_refused() -> None:
@@ -151,7 +181,7 @@ def test_any_bytes_are_rows_or_refused() -> None:
         for _ in range(chance.choice((1, 1, 2, 8))):
             body[chance.randrange(len(body))] = chance.randrange(256)
         try:
-            SCHEMA.typed(decode(bytes(body[: chance.choice((None, None, None, 300))]), 100).columns)
+            SCHEMA.typed(decode(bytes(body[: chance.choice((None, None, None, 300))]), NAMES, 100).columns)
         except Refused as refusal:
             refusals.append(refusal)
     assert 0 < len(refusals) < 1500

@@ -73,6 +73,8 @@ _TWICE = '"size": 9, "size": 1, "colour": "red", "ordered": null'
         f'{{"inputs":{{{_TWICE.replace(": ", ":").replace("red", "a : b")}}}}}',
         '{"dataframe_split": {"columns": ["a"], "data": [], "columns": ["size"], "data": [[1]]}}',
         '{"inputs": {"size": [9]}, "inputs": {"size": [1]}}',
+        '{"inputs": {"size": [9]}, "params": {"version": 1, "version": 2}}',
+        '{"inputs": {"size": [9]}, "params": null, "params": {"version": 2}}',
     ],
 )
 def test_a_key_that_is_given_twice_is_refused(content: str) -> None:
@@ -90,6 +92,8 @@ def test_what_looks_like_keys_in_texts_is_none(colour: str) -> None:
     for separators in ((",", ":"), (" , ", " : ")):
         decoded = decode(json.dumps(content, separators=separators).encode(), JSON, NAMES, 10)
         assert decoded.columns["colour"] == [colour]
+    plain = json.dumps({"dataframe_records": [ROW], "params": None}).encode()
+    assert decode(plain, JSON, NAMES, 10).rows == 1
 
 
 def test_values_only_are_one_row_and_values_alone_are_the_only_column() -> None:

@@ -97,6 +97,23 @@ def test_what_cannot_be_taken_is_refused(inputs: list[Any], more: dict[str, Any]
     assert says in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"data": [1.0]', '"data": [9], "data": [1.0]'),
+        ('"id": "7"', '"id": "7", "id": "8"'),
+        ('"version": 3', '"version": 3, "version" : 4'),
+        ('"a": 1', '"a": 1, "a": 2'),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(once: str, twice: str) -> None:
+    content = {"inputs": [tensor("FP64", 1.0, parameters={"a": 1})], "id": "7", "parameters": {"version": 3}}
+    body = json.dumps(content)
+    assert decode(body.encode(), ("size",), 10).asked.columns == {"size": [1.0]}
+    with pytest.raises(Refused, match="an object has a key twice"):
+        decode(body.replace(once, twice).encode(), ("size",), 10)
+
+
 def test_the_path_names_the_version_and_binary_data_is_refused() -> None:
     body = json.dumps({"inputs": [SIZE], "parameters": {"version": 3}}).encode()
     assert decode(body, ("size",), 100, version=3).asked.version == 3

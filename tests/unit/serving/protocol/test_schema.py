@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from workbench.errors import ConfigError
 from workbench.serving.protocol.cells import Texts
+from workbench.serving.protocol.ranges import unquoted
 from workbench.serving.protocol.schema import Range, Refused, RequestSchema
 
 SCHEMA = RequestSchema({"colour": "category", "size": "number", "ordered": "time"})
@@ -155,6 +157,23 @@ def test_a_value_out_of_range_is_flagged_and_taken_as_it_is() -> None:
         "column 'km': -1 is below 0",
         "column 'km': 101.5 is above 100",
     ]
+
+
+@pytest.mark.parametrize("outside", ["reject", "coerce", "flag"])
+def test_what_is_said_of_a_personal_column_does_not_have_the_value(outside: str) -> None:
+    schema = declared(outside=outside)
+    schema = replace(schema, ranges=unquoted(schema.ranges, ["km", "side", "absent"]))
+    if outside == "reject":
+        with pytest.raises(Refused, match="row 0, column 'km': the value is below 0"):
+            schema.typed(BEYOND)
+        with pytest.raises(Refused, match=r"row 1, column 'side': unknown value$"):
+            schema.typed({**BEYOND, "km": [0] * 4})
+        return
+    taken = {"coerce": ("; taken as 0", "; taken as missing", "; taken as 100"), "flag": ("",) * 3}[outside]
+    said = ("'km': the value is below 0", "'side': unknown value", "'km': the value is above 100")
+    assert schema.typed(BEYOND).notes == {
+        row: (f"column {what}{how}",) for row, (what, how) in enumerate(zip(said, taken, strict=True))
+    }
 
 
 def test_unknown_columns_can_be_left_out_with_a_note_but_never_hide_a_typo() -> None:

@@ -101,6 +101,16 @@ def test_feedback_that_cannot_be_taken_is_refused(row: dict[str, Any], says: str
         feedback(row)
 
 
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    for decode_rows, given in (
+        (decode_truth, '"value": 0, "value"'),
+        (decode_feedback, '"rating": 1, "rating"'),
+    ):
+        body = f'{{"rows": [{{"prediction_id": "a", {given}: 1}}]}}'.encode()
+        with pytest.raises(Refused, match="an object has a key twice"):
+            decode_rows(body, 10, NOW)
+
+
 def test_too_many_rows_are_refused() -> None:
     for decode_rows, row in ((truth, {"value": 1, "known_at": AT}), (feedback, {"rating": 1})):
         with pytest.raises(Refused) as refused:

@@ -1,0 +1,1 @@
+"""Labels and the prediction log: which predictions people are asked about, and labels as ground truth."""
