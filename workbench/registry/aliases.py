@@ -205,7 +205,12 @@ def move(
         try:
             with database.write() as connection:
                 who = identify(connection, actor)
-                entries = [_append(connection, item, {**common, **asdict(who)}) for item in moves]
+                # In one order, or two who move the same aliases would wait for each other.
+                done = {
+                    item.alias: _append(connection, item, {**common, **asdict(who)})
+                    for item in sorted(moves, key=lambda item: item.alias)
+                }
+                entries = [done[item.alias] for item in moves]
         except IntegrityError as error:
             # On PostgreSQL two can read the same last entry; the unique position lets one of them through.
             names = " and ".join(item.alias for item in moves)

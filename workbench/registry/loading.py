@@ -14,8 +14,9 @@ import json
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -34,8 +35,18 @@ from workbench.tracking.models import TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow import MlflowClient
 
-__all__ = ["Answers", "answers", "evidence", "evidence_file", "helper_changes", "load", "recorded_cases"]
+__all__ = [
+    "Answers",
+    "answers",
+    "evidence",
+    "evidence_file",
+    "helper_changes",
+    "load",
+    "recorded_cases",
+    "registered_helpers",
+]
 
 # MLflow writes this one into the folder, beside the model, whenever its own API loads a version.
 _LEFT_BY_MLFLOW = "registered_model_meta"
@@ -113,8 +124,15 @@ class Answers:
     from_requests: bool
 
 
-def answers(version: ModelVersion, project: Project, estimator: Any) -> Answers:
+def answers(
+    version: ModelVersion, project: Project, estimator: Any, *, imported: Mapping[str, str] | None = None
+) -> Answers:
     """Ask a loaded version its recorded cases, through the project's helpers if these have changed.
+
+    Parameters
+    ----------
+    imported : mapping of str to str, optional
+        Hashes of the helpers as this process has imported them; by default they are those on disk.
 
     Raises
     ------
@@ -124,18 +142,27 @@ def answers(version: ModelVersion, project: Project, estimator: Any) -> Answers:
         The features function does not make the features any more that were recorded.
     """
     recorded = recorded_cases(version, project)
-    changed = helper_changes(version, project)
+    changed = helper_changes(version, project, imported)
     # With a memory, the features depend on data that has moved on since.
     raw = bool(changed) and not project.model.memory and cases.inputs(recorded).shape[1] > 0
     wrong = cases.wrong_answers(estimator, recorded, _features_of(project) if raw else None)
     return Answers(len(recorded), wrong, tuple(changed), raw)
 
 
-def helper_changes(version: ModelVersion, project: Project) -> list[str]:
+def helper_changes(
+    version: ModelVersion, project: Project, imported: Mapping[str, str] | None = None
+) -> list[str]:
     """What is otherwise with the helpers that the version needs, since it was registered; in words."""
-    if not (recorded := version.tag("helpers")):
+    if not version.tag("helpers"):
         return [f"{version} was registered without the hashes of the helpers that it needs"]
-    return helpers.differences(dict(json.loads(recorded)), helpers.helper_hashes(project))
+    return helpers.differences(
+        registered_helpers(version), helpers.helper_hashes(project) if imported is None else dict(imported)
+    )
+
+
+def registered_helpers(version: ModelVersion) -> dict[str, str]:
+    """Hashes of the helpers that it was registered with, by their files; empty if they were not recorded."""
+    return dict(json.loads(version.tag("helpers") or "{}"))
 
 
 def _features_of(project: Project) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -186,14 +213,20 @@ def evidence_file(version: ModelVersion, project: Project, name: str) -> bytes:
     if not folder or not run_id:
         raise RegistryError(f"{version} has no recorded evidence; register it through the workbench")
     try:
-        root = store.client(project).get_run(run_id).info.artifact_uri
-        if local := _local(root):
+        if local := _local(_artifacts_of(store.client(project), run_id)):
             return _content(local / folder / name)
         with tempfile.TemporaryDirectory(prefix="workbench-load-") as scratch:
             path = store.client(project).download_artifacts(run_id, f"{folder}/{name}", dst_path=scratch)
             return _content(Path(path))
     except (MlflowException, OSError, ValueError) as error:
         raise RegistryError(f"{version}: {name} of its run {run_id} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _artifacts_of(client: MlflowClient, run_id: str) -> str:
+    """Where a run keeps its files: fixed when it begins, and asked of the store once."""
+    uri: str = client.get_run(run_id).info.artifact_uri
+    return uri
 
 
 def _content(path: Path) -> bytes:

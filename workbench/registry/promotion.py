@@ -6,7 +6,7 @@ ledger remembers what a version was registered with, so that tags or files chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, overload
 
@@ -17,7 +17,7 @@ from workbench.registry.aliases import CANARY, CHALLENGER, CHAMPION, SHADOW, Led
 from workbench.registry.answering import check_answers
 from workbench.registry.approvals import Tally
 from workbench.registry.loading import Answers, evidence
-from workbench.registry.succession import InsteadOf, Reign, champion_before
+from workbench.registry.succession import InsteadOf
 from workbench.registry.versions import ModelVersion, RegistryPhase, get_version
 from workbench.store.clock import Clock
 
@@ -75,6 +75,7 @@ def promote(
     actor: str | None = None,
     clock: Clock | None = None,
     instead_of: InsteadOf = "anybody",
+    still: Preview | None = None,
     dry_run: Literal[False] = False,
 ) -> LedgerEntry | None: ...
 
@@ -91,6 +92,7 @@ def promote(
     actor: str | None = None,
     clock: Clock | None = None,
     instead_of: InsteadOf = "anybody",
+    still: Preview | None = None,
     dry_run: Literal[True],
 ) -> Preview: ...
 
@@ -106,6 +108,7 @@ def promote(
     actor: str | None = None,
     clock: Clock | None = None,
     instead_of: InsteadOf = "anybody",
+    still: Preview | None = None,
     dry_run: bool = False,
 ) -> LedgerEntry | Preview | None:
     """Make a version the champion, the canary, the challenger, or one more shadow.
@@ -126,6 +129,8 @@ def promote(
         The run that promotes. A draft promotes nothing, says so, and gets None.
     instead_of : int, None or "anybody"
         Who has to be champion still (None: nobody).
+    still : Preview, optional
+        What was seen with ``dry_run``: nothing is done when other moves would come of it by now.
     dry_run : bool
         Check everything, change nothing, and return what was found.
 
@@ -144,6 +149,8 @@ def promote(
     checked.everything(reason, force)
     if dry_run:
         return checked.preview()
+    if still is not None:
+        succession.refuse_other_moves(still.moves, checked.moves)
     return move(
         project,
         checked.moves,
@@ -176,9 +183,14 @@ class _Checks:
         self._try(lambda: provenance.refuse_changed(self._project, self._chosen, self._validation), None)
         if self._to in _ANSWERING and self._verdict != "passed":
             self._try(lambda: self._refuse_unless_forced(reason, force), None)
-        self._tally = approvals.tally(self._project, self._chosen, self._to)
-        self._try(lambda: self._tally.refuse_if_short(str(self._chosen)), None)
+        self._try(self._count_approvals, None)
         self._answered = self._try(lambda: check_answers(self._project, self._chosen), None)
+        if not self._keep_on:
+            self._count_approvals()  # answering took a while, in which one may have been withdrawn
+
+    def _count_approvals(self) -> None:
+        self._tally = approvals.tally(self._project, self._chosen, self._to)
+        self._tally.refuse_if_short(str(self._chosen))
 
     def _try(self, check: Callable[[], _Found], instead: _Found) -> _Found:
         try:
@@ -319,7 +331,7 @@ def way_back(project: Project, *, to: int | str | None = None, position: int | N
     present = reigns[-1][0] if reigns else None
     if position is not None and len(reigns) != position:
         raise AliasMoved(f"{CHAMPION} was moved since (move {len(reigns)}, not {position}); look at it again")
-    chosen = get_version(project, _before(project, reigns, to))
+    chosen = get_version(project, succession.before(project, reigns, to))
     validation = _evidence(project, chosen)
     provenance.refuse_changed(project, chosen, validation)
     # No approvals: it was approved when it became champion, and who rolls back is in a hurry.
@@ -369,21 +381,6 @@ def rollback(
     return move(
         project, list(found.moves), reason=reason, actor=actor, run_id=run_id, evidence=told, clock=clock
     )[0]
-
-
-def _before(project: Project, reigns: Sequence[Reign], to: int | str | None) -> int:
-    present = reigns[-1][0] if reigns else None
-    if to is None:
-        before = champion_before(reigns)
-        if before is None:
-            raise PromotionRefused(f"there is no champion before {f'v{present}' if present else 'the first'}")
-        return before
-    chosen = get_version(project, to)
-    if chosen.version == present:
-        raise PromotionRefused(f"{chosen} is the champion already")
-    if chosen.version not in {version for version, _ in reigns}:
-        raise PromotionRefused(f"{chosen} was never champion, so there is no way back to it: promote it")
-    return chosen.version
 
 
 def _told(answered: Answers | None) -> dict[str, Any]:

@@ -7,13 +7,22 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from workbench.errors import AliasMoved
+from workbench.errors import AliasMoved, PromotionRefused
 from workbench.project import Project
-from workbench.registry.aliases import CHAMPION
+from workbench.registry.aliases import CHAMPION, Move
+from workbench.registry.versions import get_version
 from workbench.store import tables
 from workbench.store.database import open_database
 
-__all__ = ["InsteadOf", "Reign", "champion_before", "champions", "refuse_unless_still"]
+__all__ = [
+    "InsteadOf",
+    "Reign",
+    "before",
+    "champion_before",
+    "champions",
+    "refuse_other_moves",
+    "refuse_unless_still",
+]
 
 #: A version that became champion (None: nobody was), and by what: ``promote``, ``rollback``.
 Reign = tuple[int | None, str]
@@ -54,6 +63,51 @@ def champion_before(reigns: Sequence[Reign]) -> int | None:
     if reigns and reigns[-1][0] is None:
         return line[-1] if line else None
     return line[-2] if len(line) > 1 else None
+
+
+def before(project: Project, reigns: Sequence[Reign], to: int | str | None) -> int:
+    """The version that a rollback leads to: the champion before, or the earlier one that ``to`` names.
+
+    Raises
+    ------
+    PromotionRefused
+        There was none before, or the one that is named was never champion, or is it already.
+    """
+    present = reigns[-1][0] if reigns else None
+    if to is None:
+        found = champion_before(reigns)
+        if found is None:
+            raise PromotionRefused(f"there is no champion before {f'v{present}' if present else 'the first'}")
+        return found
+    chosen = get_version(project, to)
+    if chosen.version == present:
+        raise PromotionRefused(f"{chosen} is the champion already")
+    if chosen.version not in {version for version, _ in reigns}:
+        raise PromotionRefused(f"{chosen} was never champion, so there is no way back to it: promote it")
+    return chosen.version
+
+
+def refuse_other_moves(seen: Sequence[Move], now: Sequence[Move]) -> None:
+    """Refuse to move other aliases, or from other versions, than somebody was shown.
+
+    Raises
+    ------
+    AliasMoved
+        Somebody else has moved one of them since.
+    """
+    if tuple(seen) == tuple(now):
+        return
+    by_now = {item.alias: item.expected_from for item in now}
+    for item in seen:
+        if item.alias in by_now and by_now[item.alias] != item.expected_from:
+            was, found = (
+                f"v{number}" if number else "no version"
+                for number in (item.expected_from, by_now[item.alias])
+            )
+            raise AliasMoved(
+                f"{item.alias} was {was} when it was looked at, and is {found} by now: nothing was changed"
+            )
+    raise AliasMoved("aliases moved since it was looked at: nothing was changed; look again")
 
 
 def refuse_unless_still(expected: InsteadOf, present: int | None) -> None:

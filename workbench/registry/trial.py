@@ -21,6 +21,7 @@ from workbench.registry.card.rows import feature_names, holdout_rows, validation
 from workbench.registry.gates.bootstrap import Interval, interval
 from workbench.registry.gates.holdout import Holdout
 from workbench.registry.gates.validation import more_than, plain
+from workbench.registry.joining import joined
 from workbench.registry.loading import load
 from workbench.registry.versions import ModelVersion, champion, list_versions
 from workbench.store.clock import Clock
@@ -86,16 +87,17 @@ class Trial:
         return {"says": str(self), **plain(asdict(self))}
 
 
-def trial(project: Project, source: str, features: str, *, clock: Clock, rounds: int = 1000) -> Trial:
+def trial(project: Project, source: str, features: str = "", *, clock: Clock, rounds: int = 1000) -> Trial:
     """Measure what a source adds to the champion (before there is one, to the newest version).
 
     Parameters
     ----------
     source : str
         A section ``[sources.NAME]``; it is pulled and checked, and not kept.
-    features : str
+    features : str, optional
         ``module:function``, called with the prepared rows and the source; gives feature columns, indexed like
-        the rows. It answers for it that nothing in them was known later than the row was asked about.
+        the rows. It answers for it that nothing in them was known later than the row was asked about. By
+        default they are the columns of the source, joined by its key.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def trial(project: Project, source: str, features: str, *, clock: Clock, rounds:
     UsageError
         The model is not one that more columns can be given to.
     DataError
-        The function gives no such columns.
+        The function gives no such columns, or they cannot be joined.
     """
     version = champion(project) or next(iter(list_versions(project)), None)
     if version is None:
@@ -113,7 +115,10 @@ def trial(project: Project, source: str, features: str, *, clock: Clock, rounds:
     sources.check(project, source, pulled, clock.now())
     names, objective = feature_names(version, project), project.objective
     before, after = _learnt_from(version, project, names), holdout_rows(version, project).frame
-    made = [_made(project, features, rows, pulled) for rows in (before, after)]
+    made = [
+        _made(project, features, rows, pulled) if features else joined(project, source, rows, pulled)
+        for rows in (before, after)
+    ]
     columns = tuple(map(str, made[0].columns))
     if taken := sorted(set(columns) & set(names)):
         raise DataError(f"{features} gives {taken[0]!r}, which is a feature already; give it another name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.tracking.published import folder_of, leave_run
 from workbench.errors import PromotionRefused, RegistryError
 from workbench.project import Project, open_project
 from workbench.registry import aliases, versions
+from workbench.registry import promotion as checks
 from workbench.registry.approvals import approvals, approve, review
 from workbench.registry.promotion import promote, rollback
 from workbench.tracking import store
@@ -117,6 +119,23 @@ def test_an_approval_can_be_withdrawn_and_given_again(protected: Project) -> Non
         assert _states(protected, 1) == [("ada", state)]
     with pytest.raises(RegistryError, match="needs a note"):
         approve(protected, 1, note=" ", actor="ada")
+
+
+def test_one_that_is_withdrawn_while_its_answers_are_checked_does_not_count(
+    protected: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ada", "grace"):
+        approve(protected, 1, note=NOTE, actor=name)
+    check = checks.check_answers
+
+    def meanwhile(*given: Any) -> Any:
+        approve(protected, 1, note="no", withdraw=True, actor="ada")
+        return check(*given)
+
+    monkeypatch.setattr(checks, "check_answers", meanwhile)
+    with pytest.raises(PromotionRefused, match="has 1 of 2 approvals"):
+        promote(protected, 1, reason="both agreed")
+    assert aliases.ledger(protected, "champion") == []
 
 
 def test_going_back_to_a_former_champion_needs_no_approval(protected: Project) -> None:

@@ -382,3 +382,19 @@ def test_a_shared_mlflow_with_a_ledger_on_this_machine_registers_and_moves_nothi
             small.register(small.Run(apart, run.run_id), trained)
     assert aliases.held(run.project) == {"challenger": 1}
     assert len(versions.list_versions(run.project)) == 1
+
+
+def test_what_was_looked_at_is_done_only_if_it_would_still_be_the_same(run: small.Run) -> None:
+    project = _register(run, 3)
+    promote(project, 1, reason="first")
+    seen = promote(project, 2, dry_run=True)
+    aside = promote(project, 2, to="challenger", dry_run=True)
+    promote(project, 3, reason="somebody was quicker")
+    with pytest.raises(AliasMoved, match="champion was v1 when it was looked at, and is v3 by now"):
+        promote(project, 2, reason="as I saw it", still=seen)
+    with pytest.raises(AliasMoved, match="challenger was v3 when it was looked at, and is no version by now"):
+        promote(project, 2, to="challenger", reason="as I saw it", still=aside)
+    assert aliases.current(project, "champion") == 3
+    again = promote(project, 2, dry_run=True)
+    assert promote(project, 2, reason="looked again", still=again) is not None
+    assert aliases.current(project, "champion") == 2

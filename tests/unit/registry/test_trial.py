@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.unit.monitoring.retrained import NOW, PHASES, make
@@ -13,6 +14,7 @@ from workbench.data.tables import Tables
 from workbench.errors import ConfigError, DataError, RegistryError, UnknownName
 from workbench.execution import pipeline
 from workbench.project import Project
+from workbench.registry.joining import joined
 from workbench.registry.trial import trial
 from workbench.store.clock import SimulatedClock
 
@@ -47,6 +49,28 @@ def test_a_source_that_says_nothing_makes_no_difference(project: Project) -> Non
     assert found.verdict == "no difference"
     assert found.known == 1.0
     assert "altitudes makes no difference that can be told" in str(found)
+
+
+def test_without_a_function_the_columns_of_a_source_are_joined_by_its_key(project: Project) -> None:
+    by_function = trial(project, "altitudes", "helpers:altitude", clock=CLOCK, rounds=200)
+    found = trial(project, "altitudes", clock=CLOCK, rounds=200)
+    assert found.columns == ("altitudes_altitude",)
+    assert (found.known, found.with_it, found.gain) == (1.0, by_function.with_it, by_function.gain)
+    rows = pd.DataFrame({"origin": ["south", "west"]}, index=[7, 3])
+    source = pd.DataFrame({"origin": ["north", "south"], "altitude": [10.0, 900.0]})
+    said = joined(project, "altitudes", rows, source)["altitudes_altitude"]
+    assert (list(said.index), said.isna().tolist(), said[7]) == ([7, 3], [False, True], 900.0)
+    for asked, told, says in (
+        (
+            rows[[]],
+            source,
+            "told by 'origin', which prepared rows do not have; say what it gives: --features",
+        ),
+        (rows, pd.concat([source, source]), "several rows of one origin"),
+        (rows, source[["origin"]], "no number and no text besides its key origin"),
+    ):
+        with pytest.raises(DataError, match=says):
+            joined(project, "altitudes", asked, told)
 
 
 def test_nothing_is_kept(project: Project) -> None:

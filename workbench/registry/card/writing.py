@@ -31,6 +31,7 @@ class Card:
     html: Path
     markdown: Path
     limits: tuple[tuple[str, str], ...]
+    page: Page
 
 
 def cards_folder(project: Project) -> Path:
@@ -65,7 +66,7 @@ def write_card(
     html, markdown = place / f"{name}.html", place / f"{name}.md"
     write_whole(html, as_html(page, index=_index(project, place)))
     write_whole(markdown, as_markdown(page))
-    return Card(facts.version.version, facts.version.verdict, html, markdown, found)
+    return Card(facts.version.version, facts.version.verdict, html, markdown, found, page)
 
 
 def card_page(facts: CardFacts, limits: tuple[tuple[str, str], ...], place: Path) -> Page:

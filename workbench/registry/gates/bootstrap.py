@@ -78,7 +78,10 @@ class Days:
                 f"{int(time.isna().sum())} of {len(time)} rows have no {time.name}; leave them out"
             )
         moments = pd.to_datetime(time)
-        blocks = pd.to_datetime(moments, utc=True).dt.floor("h") if hourly else moments.dt.normalize()
+        if hourly:
+            blocks = pd.to_datetime(moments, utc=True, cache=False).dt.floor("h")
+        else:
+            blocks = moments.dt.normalize()
         code, days = pd.factorize(blocks, sort=True)
         count = len(days)
         if not count:
