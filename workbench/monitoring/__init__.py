@@ -10,6 +10,7 @@
 :func:`evidently_page`           Evidently's own report on samples, safe and small
 :func:`evidently_pages`          the same of every window, from its version's reference
 :func:`decide`                   whether the retraining policy calls for a challenger
+:func:`decide_within`            the same inside a notebook that does by itself what is called for
 :func:`judge_shadow`             how a challenger fares beside the champion
 :func:`explain`                  the decision and what became of it, in one paragraph
 :func:`retrain`                  apply the policy, and go on with what is under way
@@ -36,7 +37,7 @@ from workbench.monitoring.page.evidently import evidently_page, write_pages
 from workbench.monitoring.page.publishing import publish, verdicts
 from workbench.monitoring.page.samples import evidently_pages
 from workbench.monitoring.performance import Performance, measure_performance
-from workbench.monitoring.retraining import Decision, decide, explain, judge_shadow, retrain
+from workbench.monitoring.retraining import Decision, decide, decide_within, explain, judge_shadow, retrain
 from workbench.monitoring.skew import sample_logged
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "WindowFinding",
     "bake",
     "decide",
+    "decide_within",
     "drift_heatmap",
     "evidently_page",
     "evidently_pages",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from sklearn.dummy import DummyClassifier
 
 from tests.projects import make_project
 from tests.unit.monitoring import small
 from tests.unit.registry.small import Run
 from workbench import registry
+from workbench.execution.progress import PhaseResult, PipelineResult, Progress
 from workbench.monitoring.findings import record
 from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.performance import ShadowDelta
 from workbench.monitoring.retraining import Retrained, retrain
 from workbench.project import Project, open_project
 from workbench.registry.gates.bootstrap import Interval
+from workbench.serving.protocol.truth import TruthRow
+from workbench.serving.truth import recording
 from workbench.store import backlog
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
@@ -159,21 +164,54 @@ def make(root: Path, policy: str = "") -> Project:
 
 def with_champion(project: Project) -> Project:
     """With a version 1 that is no better than chance, and learnt until October."""
-    rows, model = project.resolve("helpers:rows")(), project.resolve("helpers:model")
-    names = project.resolve("helpers:FEATURES")
-    until = datetime(2026, 10, 1, tzinfo=UTC)
-    run = Run(project, runs.start(project, "challenge"))
-    known, holdout = rows[rows["known_at"] < until], rows[rows["asked_at"] >= until].reset_index(drop=True)
-    fitted = model(["noise"]).fit(known[names], known["late"])
-    about = {"sample": known[names], "metrics": {}, "trained_until": until}
-    trained = log_model(project, run.run_id, "candidate", fitted, **about)
-    judged = registry.judge(project, holdout, {"candidate": trained, "baseline": trained}, features=names)
-    answers = judged.scores["candidate"]
-    cases = registry.record_cases(holdout, answers, inputs=names, features=names, count=8)
-    registry.register(run, trained, judged, cases)
+    _registered(project, ["noise"], datetime(2026, 10, 1, tzinfo=UTC), NOW + timedelta(days=31))
     clock = SimulatedClock(datetime(2026, 11, 2, tzinfo=UTC))
     registry.promote(project, 1, reason="the first", force=True, clock=clock)
     return project
+
+
+def _registered(project: Project, columns: list[str], until: datetime, known_until: datetime) -> str:
+    """The run that registers a version: it learns from these columns until then, judged on the rest."""
+    rows, model = project.resolve("helpers:rows")(), project.resolve("helpers:model")
+    names = project.resolve("helpers:FEATURES")
+    rows = rows[rows["known_at"] < known_until]
+    run = Run(project, runs.start(project, "challenge"))
+    known, holdout = rows[rows["known_at"] < until], rows[rows["asked_at"] >= until].reset_index(drop=True)
+    about: Any = {"sample": known[names], "metrics": {}, "trained_until": until}
+    trained: dict[str, Any] = {
+        name: log_model(project, run.run_id, name, one.fit(known[names], known["late"]), **about)
+        for name, one in {"candidate": model(columns), "baseline": DummyClassifier()}.items()
+    }
+    if (champion := registry.champion(project)) is not None:
+        trained["champion"] = champion
+    judged = registry.judge(project, holdout, trained, features=names)
+    answers = judged.scores["candidate"]
+    cases = registry.record_cases(holdout, answers, inputs=names, features=names, count=8)
+    registry.register(run, trained["candidate"], judged, cases)
+    return run.run_id
+
+
+@dataclass
+class InProcess:
+    """Makes good challengers as phases do, without notebooks, and once as of a day: then it is up to date."""
+
+    run_ids: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        project: Project,
+        phases: Sequence[str],
+        parameters: Mapping[str, Any],
+        progress: Progress | None = None,
+    ) -> PipelineResult:
+        days = [f"{parameters[name]}T00:00Z" for name in ("as_of", "known_until")]
+        known = days[0] in self.run_ids
+        if not known:
+            until, known_until = map(datetime.fromisoformat, days)
+            self.run_ids[days[0]] = _registered(project, ["signal", "noise"], until, known_until)
+        run_id = self.run_ids[days[0]]
+        phase = PhaseResult("challenge", "up_to_date" if known else "finished", run_id)
+        return PipelineResult("" if known else run_id, "finished", (phase,), {})
 
 
 def with_policy(project: Project, policy: str) -> Project:
@@ -229,6 +267,14 @@ def monitored(project: Project, findings: Sequence[WindowFinding]) -> None:
     database = open_database(project)
     with database.write() as connection:
         record.add(connection, LOG, project.model.name, list(findings))
+    database.close()
+
+
+def tell(project: Project, count: int, known_at: datetime) -> None:
+    """So many labels that became known then, of as many predictions."""
+    rows = [TruthRow(f"{known_at:%d %H}-{number}", 1.0, known_at) for number in range(count)]
+    database = open_database(project)
+    recording.record(database, LOG, rows, SimulatedClock(known_at))
     database.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -13,7 +15,7 @@ from tests.unit.monitoring.alerting import Monitor, day, make, rule, windows
 from workbench.config import AlertConfig
 from workbench.monitoring.alerts import WindowSignals
 from workbench.monitoring.alerts.episodes import Episode, Recorded, reconcile
-from workbench.monitoring.alerts.rules import judge, streams
+from workbench.monitoring.alerts.rules import Stream, judge, streams
 from workbench.monitoring.findings.signal import Signal
 from workbench.store import backlog
 
@@ -249,6 +251,35 @@ def test_whatever_labels_do_each_evaluation_settles_it() -> None:
             at = random.randrange(len(letters))
             letters = letters[:at] + random.choice([letters[at], letters[at], *"!.?-"]) + letters[at + 1 :]
             _settle(rule_now, letters, recorded)
+
+
+def test_what_settled_is_not_gone_through_again_and_nothing_comes_out_different() -> None:
+    random = Random(1)
+    for _ in range(repeats(3000)):
+        rule_now = rule(windows=(n := random.randint(1, 4)), violations=random.randint(1, n))
+        letters, whole, lately = "", dict[int, Episode](), dict[int, Episode]()
+        for _ in range(random.randint(1, 40)):
+            known = letters
+            letters += random.choice("!!..?-")
+            # Labels come late: mostly those of the last windows are judged anew.
+            at = max(0, len(letters) - 1 - int(random.expovariate(0.4)))
+            letters = letters[:at] + random.choice([letters[at], *"!.?-"]) + letters[at + 1 :]
+            same = next((at for at, one in enumerate(known) if letters[at] != one), len(known))
+            over = all(each.cleared and each.last_end <= day(same) for each in lately.values())
+            until = day(same) if over else None
+            _apply(streams([rule_now], windows(letters)), whole)
+            _apply(streams([rule_now], windows(letters), _always(until)), lately)
+            assert lately == whole, letters
+
+
+def _always(moment: datetime | None) -> Callable[[Stream], datetime | None]:
+    return lambda _: moment
+
+
+def _apply(found: Iterable[Stream], recorded: dict[int, Episode]) -> None:
+    for stream in found:
+        for step in reconcile(stream, [Recorded(number, each) for number, each in recorded.items()]):
+            recorded[len(recorded) if step.id is None else step.id] = step.episode
 
 
 def _settle(rule_now: AlertConfig, letters: str, recorded: dict[int, Episode]) -> None:

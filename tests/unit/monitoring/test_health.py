@@ -35,6 +35,7 @@ def table(asked_at: list[datetime], **given: list[Any]) -> pa.Table:
         "asked_at": asked_at,
         "answered_at": [at + timedelta(milliseconds=3) for at in asked_at],
         "latency_ms": [2.0] * len(asked_at),
+        "request_id": [f"request-{number}" for number in range(len(asked_at))],
         "note": nothing,
         "error": nothing,
         **given,
@@ -60,10 +61,15 @@ def failure(number: int, error: str, **changed: Any) -> Batch:
 @pytest.mark.practice("L7")
 def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
     writer = SqliteWriter(tmp_path, "test")
-    slow = np.array([1.0, 9.0], "float32")
-    writer.append([batch(0, notes={1: ("cut",)}, latency_ms=slow), batch(0, role="shadow", version=4)])
+    slow, apart = np.array([1.0, 9.0], "float32"), ["one", "another"]
+    answered = batch(0, notes={1: ("cut",)}, latency_ms=slow, request_ids=apart)
+    writer.append([answered, batch(0, role="shadow", version=4)])
     writer.append(
-        [failure(1, "KeyError"), failure(1, "refused"), failure(2, "timeout", role="shadow", version=4)]
+        [
+            failure(1, "KeyError", request_ids=apart),
+            failure(1, "refused"),
+            failure(2, "timeout", role="shadow", version=4),
+        ]
     )
     compact(tmp_path)
     writer.append([batch(2, version=5)])
@@ -78,10 +84,11 @@ def test_every_version_of_a_log_has_its_health(tmp_path: Path) -> None:
     assert signal(first, "failed_share").verdict == "bad"
     assert (
         signal(first, "failed_share").says
-        == "2 of 4 rows failed (50.00%); 2 more were refused as no rows at all"
+        == "2 of 4 requests failed (50.00%); 2 more rows were refused as no rows at all"
     )
     assert (second.version, second.rows, second.failed) == (5, 2, 0)
     assert (shadow.role, shadow.rows, shadow.failed) == ("shadow", 2, 2)
+    assert (shadow.requests, shadow.failed_requests) == (1, 1)
     (only,) = health_of(PredictionLog(tmp_path), NOON + 2 * HOUR, NOON + 2.25 * HOUR, now=NEXT_YEAR)[:1]
     assert (only.version, only.rows) == (5, 1)
 
@@ -105,6 +112,36 @@ def test_failures_that_were_not_kept_are_counted() -> None:
         table([NOON] * 3, error=[None, "KeyError", "refused"], note=[None, unkept_note(97), unkept_note(9)])
     )
     assert (found.rows, found.failed, found.refused) == (1, 98, 10)
+    assert found.failed_requests == 98
+    together = table(
+        [NOON] * 5, request_id=["a"] * 5, error=["KeyError"] * 5, note=[unkept_note(12), *[None] * 4]
+    )
+    assert (health(together).failed, health(together).failed_requests) == (17, 1 + 3)
+
+
+@pytest.mark.practice("L7")
+def test_rows_that_were_asked_together_fail_and_take_their_time_together() -> None:
+    one = table([NOON] * 500, request_id=["large"] * 500, error=["KeyError"] * 500, latency_ms=[900.0] * 500)
+    found = health(table([NOON] * 1000), one)
+    assert (found.rows, found.failed, found.requests, found.failed_requests) == (1000, 500, 1000, 1)
+    assert signal(found, "failed_share").verdict == "ok"
+    assert signal(found, "failed_share").says == "1 of 1,001 requests failed (0.10%)"
+    files = [
+        table([NOON] * 10_000, request_id=[f"file {number}"] * 10_000, latency_ms=[900.0] * 10_000)
+        for number in range(10)
+    ]
+    found = health(*files, table([NOON] * 100, error=["KeyError"] * 100))
+    assert signal(found, "failed_share").verdict == "bad"
+    assert signal(found, "failed_share").says == "100 of 110 requests failed (90.91%)"
+    found = health(*files, table([NOON] * 2000))
+    assert (found.p50_ms, found.p99_ms) == (2.0, 2.0)
+    assert signal(found, "p99_ms").says == "2 ms in 2,010 requests"
+
+
+def test_findings_from_before_requests_were_counted_go_by_rows() -> None:
+    raw = health(table([NOON] * 4, error=["KeyError", "KeyError", None, None])).to_dict()
+    del raw["requests"], raw["failed_requests"]
+    assert signal(Health.from_dict(raw), "failed_share").says == "2 of 4 rows failed (50.00%)"
 
 
 @pytest.mark.parametrize(("failed", "verdict"), [(0, "ok"), (1, "ok"), (12, "ok"), (40, "bad")])

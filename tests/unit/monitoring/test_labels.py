@@ -106,9 +106,8 @@ def test_what_is_usual_is_told_by_windows_that_have_waited_long_enough() -> None
     found = usual_labels([young, settled(0.5), settled(0.6), settled(0.7, hours=90.0)])
     assert found is not None
     assert (found.windows, found.hours, found.coverage, found.settled) == (3, 90.0, 0.6, True)
-    assert usual_labels([settled(0.5, hours=900.0), *[settled(0.6)] * 12]) == usual_labels(
-        [settled(0.6)] * 12
-    )
+    lately = [settled(0.6)] * 12
+    assert usual_labels([*lately, settled(0.5, hours=900.0)]) == usual_labels(lately)
 
 
 def test_ripe_windows_tell_what_is_missing_and_not_that_no_more_will_come() -> None:

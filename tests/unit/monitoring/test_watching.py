@@ -20,10 +20,14 @@ from workbench import monitoring
 from workbench.errors import UsageError
 from workbench.monitoring import Watched, WindowFinding, publish, verdicts
 from workbench.monitoring.findings.finding import VersionFinding
+from workbench.monitoring.looking import looks
+from workbench.monitoring.looking.looks import Look
 from workbench.monitoring.performance import Performance
 from workbench.project import open_project
 from workbench.serving import PredictionLog
+from workbench.serving.log.answerers import Answerer
 from workbench.store.clock import SimulatedClock
+from workbench.store.database import open_database
 
 DAY = timedelta(days=1)
 CHRISTMAS = datetime(2026, 12, 25, tzinfo=UTC)
@@ -134,9 +138,17 @@ def test_what_comes_later_than_now_is_not_seen(year: Live) -> None:
 
 @dataclass(frozen=True)
 class Noting(PredictionLog):
-    """A log that notes of which months answers are read: more than who gave them, and their ids."""
+    """A log that notes of which months answers are read: more than who gave them, and their ids.
+
+    That all of it is gone through to tell who gave them is noted as a month, too: 0.
+    """
 
     months: list[int] = field(default_factory=list)
+
+    def answerers(self, start: Any = None, end: Any = None) -> list[Answerer]:
+        if start is None:
+            self.months.append(0)
+        return super().answerers(start, end)
 
     def batches(self, start: Any = None, end: Any = None, **more: Any) -> Iterator[Any]:
         if start is not None and "score" in more["columns"]:
@@ -175,6 +187,31 @@ def test_a_late_label_is_found_wherever_it_lies_and_only_its_window_is_measured(
     assert log.months == [8]
     found = live.watch(now + DAY)
     assert [performance(finding).labelled for finding in found.findings] == [290, 300, 290, 290]
+
+
+@pytest.mark.practice("L7")
+def test_after_a_look_as_of_an_earlier_time_the_next_goes_through_all(make: Make) -> None:
+    """What it recorded, the last look knows nothing of: nobody may build on that any more."""
+    live = make("back")
+    live.tell(live.answers(month(8), count=300))
+    assert live.watch(month(9) + 3 * DAY).recorded == 1
+    assert _last_look(live).judged_by
+    live.answers(month(8), count=20)
+    live.watch(month(9) + 2 * DAY)  # a clock was set back
+    assert (_last_look(live).judged_by, _last_look(live).as_of) == ("", month(9) + 3 * DAY)
+    live.watch(month(9) + 4 * DAY)
+    assert _last_look(live).judged_by
+
+
+def _last_look(live: Live) -> Look:
+    database = open_database(live.project)
+    try:
+        with database.read() as connection:
+            found = looks.read(connection, live.name, live.project.model.name)
+    finally:
+        database.close()
+    assert found is not None
+    return found
 
 
 @pytest.mark.practice("L7")

@@ -1,11 +1,12 @@
 """Alerts: rules over windows, with evidence, each episode told once.
 
-==================  ==========================================================================
-:func:`evaluate`    apply the rules to all windows, in a transaction of the workbench database
-:func:`deliver`     send what is to be told to webhooks and mailboxes
-:func:`read`        the alerts of a log
-:func:`hold`        let nobody else evaluate a log until the transaction ends
-==================  ==========================================================================
+===========================  ==========================================================================
+:func:`evaluate`             apply the rules to all windows, in a transaction of the workbench database
+:func:`deliver`              send what is to be told to webhooks and mailboxes
+:func:`settle_unserved`      one without a window: a champion that the live server does not put in front
+:func:`read`                 the alerts of a log
+:func:`hold`                 let nobody else evaluate a log until the transaction ends
+===========================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from workbench.monitoring.alerts.evaluating import Evaluation, evaluate
 from workbench.monitoring.alerts.outbox import Delivery, Failure, deliver
 from workbench.monitoring.alerts.records import Alert, hold, read
 from workbench.monitoring.alerts.rules import WindowSignals
+from workbench.monitoring.alerts.unserved import settle_unserved
 
 __all__ = [
     "Alert",
@@ -25,4 +27,5 @@ __all__ = [
     "evaluate",
     "hold",
     "read",
+    "settle_unserved",
 ]

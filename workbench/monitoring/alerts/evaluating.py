@@ -14,8 +14,9 @@ from workbench.monitoring.alerts.episodes import Step, reconcile
 from workbench.monitoring.alerts.records import Alert
 from workbench.monitoring.alerts.rules import Stream, WindowSignals, streams
 from workbench.store import backlog
+from workbench.store.standing import UNSERVED
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "tell"]
 
 #: Who the backlog's history says it was.
 MONITOR = "monitor"
@@ -55,6 +56,7 @@ def evaluate(
     log: str,
     now: datetime,
     serving: Collection[int] | None = None,
+    settled: datetime | None = None,
 ) -> Evaluation:
     """Apply the rules to the windows of a log as they are known now.
 
@@ -74,36 +76,47 @@ def evaluate(
         Written as the time of raising and clearing, and used for nothing else.
     serving : collection of int, optional
         The versions in use: alerts of others are cleared as ``retired``.
+    settled : datetime, optional
+        Windows that ended by then are what they were when these rules were applied last, and are not gone
+        through again.
     """
     records.hold(connection, log)
     models = {found.model for found in findings}
     stored: dict[str, list[Alert]] = {}
     for alert in records.read(connection, log):
-        if alert.model in models:  # in a shared database others may have a log of this name
+        # In a shared database others may have a log of this name. What the server refuses no window tells.
+        if alert.model in models and alert.signal != UNSERVED:
             stored.setdefault(alert.key, []).append(alert)
     happened: list[tuple[Step, Alert]] = []
-    seen = list(streams(rules, findings))
+
+    def judged_until(stream: Stream) -> datetime | None:
+        there = [alert.recorded for alert in stored.get(_key(log, stream), ())]
+        over = settled is not None and all(each.over and each.episode.last_end <= settled for each in there)
+        return settled if over else None
+
+    seen = list(streams(rules, findings, judged_until))
     for stream in [*seen, *_without_windows(stored, seen, rules, log)]:
-        key = records.stream_key(log, stream.model, stream.version, stream.rule.name, stream.signal)
+        key = _key(log, stream)
         unused = stream.rule not in rules or (serving is not None and stream.version not in serving)
         steps = reconcile(stream, [alert.recorded for alert in stored.get(key, ())], retired=unused)
         written = records.write(connection, log, stream, steps, now)
         for step, alert in zip(steps, written, strict=True):
             happened.append((step, alert))
             if step.told:
-                _tell(connection, project, stream.rule, step, alert, now)
+                tell(connection, project, stream.rule, step, alert, now)
     present = [each for each in records.read(connection, log, only_open=True) if each.model in models]
     return _sum_up(rules, seen, happened, present)
+
+
+def _key(log: str, stream: Stream) -> str:
+    return records.stream_key(log, stream.model, stream.version, stream.rule.name, stream.signal)
 
 
 def _without_windows(
     stored: dict[str, list[Alert]], seen: Sequence[Stream], rules: Sequence[AlertConfig], log: str
 ) -> list[Stream]:
     """Streams of open alerts of which no window says anything: their rule or version may be gone."""
-    there = {
-        records.stream_key(log, stream.model, stream.version, stream.rule.name, stream.signal)
-        for stream in seen
-    }
+    there = {_key(log, stream) for stream in seen}
     declared = {rule.name: rule for rule in rules}
     found = []
     for key, alerts in stored.items():
@@ -115,9 +128,10 @@ def _without_windows(
     return found
 
 
-def _tell(
+def tell(
     connection: Connection, project: str, rule: AlertConfig, step: Step, alert: Alert, now: datetime
 ) -> None:
+    """Put what has happened to an alert where its rule says, in the transaction in which it was written."""
     if step.event == "extended":
         return
     outbox.put(connection, project, step.event, alert, rule.to, now)

@@ -49,7 +49,11 @@ def export(
         )
     with database.read() as connection:
         found = backlog.items(connection, project.name, closed=True)
-        histories = {item.id: backlog.history(connection, item) for item in found}
+        # What happened since an item was read is not part of what is posted of it.
+        histories = {
+            item.id: [each for each in backlog.history(connection, item) if each.number <= item.revision]
+            for item in found
+        }
     sent: list[int] = []
     for item in sorted(found, key=lambda each: each.id):
         since = _last_change(histories[item.id], webhook)

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from workbench.config.alerts import AlertConfig, Severity
 from workbench.monitoring.alerts.episodes import Cleared, Episode, Recorded, Step
 from workbench.monitoring.alerts.rules import Stream
-from workbench.store import tables
+from workbench.store import database, tables
 from workbench.store.hashing import hash_value
 from workbench.store.texts import storable
 
@@ -86,14 +86,8 @@ class Alert:
 
 
 def hold(connection: Connection, log: str) -> None:
-    """Let nobody else evaluate this log before the transaction ends.
-
-    On SQLite a transaction that writes (:meth:`~workbench.store.database.Database.write`) holds the whole
-    database already.
-    """
-    if connection.dialect.name == "postgresql":
-        number = int(hash_value(["alerts", log])[:15], 16)
-        connection.execute(select(func.pg_advisory_xact_lock(number)))
+    """Let nobody else evaluate this log before the transaction ends."""
+    database.hold(connection, "alerts", log)
 
 
 def read(connection: Connection, log: str, *, model: str = "", only_open: bool = False) -> list[Alert]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from workbench.config.alerts import AlertConfig
 from workbench.monitoring.findings.signal import Signal
@@ -49,13 +51,21 @@ class Look:
 
 @dataclass(frozen=True)
 class Stream:
-    """What one rule sees of one signal of one version, window by window, the oldest first."""
+    """What one rule sees of one signal of one version, window by window, the oldest first.
+
+    Attributes
+    ----------
+    goes_on : datetime or None
+        The start of the first window that is judged here. Those before it are among the looks only as far as
+        they count for later ones. None when all are judged.
+    """
 
     rule: AlertConfig
     model: str
     version: int
     signal: str
     looks: tuple[Look, ...]
+    goes_on: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,21 +85,66 @@ class Evaluated:
     since: Look
 
 
-def streams(rules: Sequence[AlertConfig], findings: Sequence[WindowSignals]) -> Iterator[Stream]:
-    """Every signal that a rule covers. Of two findings on one version in one window the first counts."""
+def streams(
+    rules: Sequence[AlertConfig],
+    findings: Sequence[WindowSignals],
+    settled: Callable[[Stream], datetime | None] = lambda _: None,
+) -> Iterator[Stream]:
+    """Every signal that a rule covers. Of two findings on one version in one window the first counts.
+
+    Parameters
+    ----------
+    settled : callable, optional
+        Tells of a stream, which is handed in without its windows, by when they had ended that need not be
+        judged: of these only the newest are looked at, as many as tell how it goes on.
+    """
     windows: dict[tuple[str, int], dict[tuple[datetime, datetime], WindowSignals]] = {}
     for found in sorted(findings, key=lambda each: (each.start, each.end)):
         windows.setdefault((found.model, found.version), {}).setdefault((found.start, found.end), found)
     for (model, version), seen in windows.items():
-        signals = [{signal.name: signal for signal in found.signals} for found in seen.values()]
-        names = list(dict.fromkeys(name for each in signals for name in each))
+        watched = _Watched(list(seen.values()))
         for rule in rules:
-            for name in filter(rule.covers, names):
-                looks = (
-                    _look(rule, found, each.get(name))
-                    for found, each in zip(seen.values(), signals, strict=True)
-                )
-                yield Stream(rule, model, version, storable(name), tuple(looks))
+            for name in watched.names(rule):
+                stream = Stream(rule, model, version, storable(name), ())
+                yield watched.seen(stream, name, settled(stream))
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched:
+    """A version's windows, the oldest first."""
+
+    windows: Sequence[WindowSignals]
+
+    def names(self, rule: AlertConfig) -> list[str]:
+        """The signals that a rule covers."""
+        return list(filter(rule.covers, self._names))
+
+    def seen(self, stream: Stream, name: str, settled: datetime | None) -> Stream:
+        """The stream of a signal, with the windows that it is judged by."""
+        first = 0
+        if settled is not None:
+            first = bisect_right(self.windows, settled, key=lambda each: each.end)
+        looks = [self._look(at, stream.rule, name) for at in range(first, len(self.windows))]
+        goes_on, conclusive = None, 0
+        for at in reversed(range(first)):
+            look = self._look(at, stream.rule, name)
+            looks.insert(0, look)
+            if look.violates is not None:
+                conclusive, goes_on = conclusive + 1, goes_on or look.start
+                if conclusive == stream.rule.windows:
+                    return replace(stream, looks=tuple(looks), goes_on=goes_on)
+        return replace(stream, looks=tuple(looks))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(name for signals in self._signals for name in signals))
+
+    @cached_property
+    def _signals(self) -> list[dict[str, Signal]]:
+        return [{signal.name: signal for signal in found.signals} for found in self.windows]
+
+    def _look(self, place: int, rule: AlertConfig, name: str) -> Look:
+        return _look(rule, self.windows[place], self._signals[place].get(name))
 
 
 def judge(stream: Stream) -> list[Evaluated]:
@@ -100,7 +155,7 @@ def judge(stream: Stream) -> list[Evaluated]:
         last = conclusive[max(0, at + 1 - stream.rule.windows) : at + 1]
         violated = sum(bool(each.violates) for each in last) >= stream.rule.needed
         found.append(Evaluated(look, violated, last[0]))
-    return found
+    return [each for each in found if stream.goes_on is None or each.look.start >= stream.goes_on]
 
 
 def _look(rule: AlertConfig, found: WindowSignals, signal: Signal | None) -> Look:

@@ -41,11 +41,11 @@ def _outcome(task: Task, tell: Callable[[Step], None]) -> PolicyOutcome:
     begun = time.monotonic()
     place = Place.of(open_project(task.project), task.name)
     world, trainings = place.make(task.policy), Trainings(place.shared)
-    steps = task.plan.steps()
     with Life.begun(world, task.plan, First.of(place.project, task.plan), trainings) as life:
+        steps = life.history.steps(task.plan)
         for number, step in enumerate(steps, start=1):
             life.ask(step)
-            tell(Step(step.start.date(), number, len(steps), life.decide(step)))
+            tell(Step(task.plan.day_of(step.start), number, len(steps), life.decide(step)))
     lived = life.lived()
     hindsight = Hindsight(place.project, world.project, task.plan, lived)
     events = events_of(world.project, lived, hindsight)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench import registry
-from workbench.errors import PromotionRefused, UsageError
+from workbench.errors import PromotionRefused, RunError, UsageError
 from workbench.monitoring.backtest.history import Plan
 from workbench.monitoring.backtest.trainings import Trainings
 from workbench.monitoring.retraining import Situation, decide
@@ -60,21 +60,34 @@ class First:
 
 
 def put_in_front(project: Project, first: First, trainings: Trainings, clock: Clock) -> str:
-    """Train the first champion in a world, and make it that; what there is to say of it."""
+    """Train the first champion in a world, and make it that; what there is to say of it.
+
+    Raises
+    ------
+    RunError
+        None came of what was known by then: without one no policy has anything to decide upon.
+    """
     done = trainings(project, first.phases, first.parameters)
     if done.status != "finished":
         failed = next((phase for phase in done.phases if phase.status == "failed"), None)
         said = f"{failed.phase} failed: {failed.why}" if failed else done.status
-        return f"There was no first champion: {said}."
+        raise _none(first, said)
     runs = {phase.run_id for phase in done.phases}
     version = next((each for each in registry.list_versions(project) if each.tag("run_id") in runs), None)
     if version is None:
-        return "There was no first champion: the phases finished, and registered no version."
+        raise _none(first, "the phases finished, and registered no version")
     try:
         registry.promote(project, version.version, reason=_REASON, force=True, clock=clock)
     except PromotionRefused as error:
-        return f"There was no first champion: {error.message}."
+        raise _none(first, error.message) from None
     return _said_of(project, version, first)
+
+
+def _none(first: First, why: str) -> RunError:
+    return RunError(
+        f"no first champion came of what was known before {first.until:%Y-%m-%d}: {why}; "
+        "begin on a later day (--from), or mend that"
+    )
 
 
 def _said_of(project: Project, version: ModelVersion, first: First) -> str:

@@ -51,8 +51,8 @@ class Standing:
     Attributes
     ----------
     value : float
-        What its answers were worth less what its retrainings cost; without a declared utility the mean of the
-        days' metrics by their labelled rows.
+        What its answers were worth less what its retrainings cost, rows without an answer counted as not
+        flagged; without a declared utility the mean of the days' metrics by their labelled rows.
     retrainings : int
     gain : Interval
         How much better than the plain policy; above zero is better, whatever the metric.
@@ -233,7 +233,7 @@ def trained(backtest: Backtest, policy: str) -> list[date]:
     """
     last = backtest.until - timedelta(days=1)
     events = backtest.policy(policy).events
-    return [min(event.at.date(), last) for event in events if event.kind == "retrained"]
+    return [min(backtest.day_of(event.at), last) for event in events if event.kind == "retrained"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,9 @@ _SEED = 0
 @dataclass(eq=False)
 class Hindsight:
     """The champions' answers of one world, held against all labels.
+
+    All policies are valued on the same rows: one that was not answered is worth what ``[gates.utility]`` says
+    of one that is not flagged, since nobody does anything about it.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class Hindsight:
         stretches: list[list[Day]] = []
         before: date | None = None
         for day in self.days():
-            if not day.rows or day.labelled:
+            if not day.asked or day.labelled:
                 continue
             if before == day.day - timedelta(days=1):
                 stretches[-1].append(day)
@@ -78,7 +80,7 @@ class Hindsight:
         answered = self.lived.version[rows] == version
         if not answered.any():
             return False
-        known = answered & self._known[rows]
+        known = answered & self._judged[rows]
         if known.sum() < self.project.config.monitoring.minimum_labels:
             return None
         value = self._metric(self.lived.history.truth[rows][known], self.lived.score[rows][known])
@@ -88,26 +90,27 @@ class Hindsight:
 
     def _day(self, window: Window) -> Day:
         rows = self.lived.history.between(window)
-        known, versions = self._known[rows], self.lived.version[rows]
+        versions, judged = self.lived.version[rows], self._judged[rows]
         found, counts = np.unique(versions[versions > 0], return_counts=True)
-        y, score = self.lived.history.truth[rows][known], self.lived.score[rows][known]
+        y, score = self.lived.history.truth[rows], self.lived.score[rows]
         return Day(
-            day=window.start.astimezone(ZoneInfo(self.plan.timezone)).date(),
+            day=self.plan.day_of(window.start),
             version=int(found[counts.argmax()]) if len(found) else 0,
-            rows=rows.stop - rows.start,
-            labelled=len(y),
+            asked=len(y),
+            answered=int(self._answered[rows].sum()),
+            labelled=int(self._known[rows].sum()),
             positives=int((y > 0).sum()),
             worth=self._worth_of(rows),
-            metric=_number(self._metric(y, score)),
+            metric=_number(self._metric(y[judged], score[judged])),
         )
 
     def _span(self, window: Window) -> Span:
         import pandas as pd
 
         rows = self.lived.history.between(window)
-        known = self._known[rows]
-        y, score = self.lived.history.truth[rows][known], self.lived.score[rows][known]
-        asked = pd.Series(self.lived.history.asked[rows][known], name="asked_at").dt.tz_localize("UTC")
+        judged = self._judged[rows]
+        y, score = self.lived.history.truth[rows][judged], self.lived.score[rows][judged]
+        asked = pd.Series(self.lived.history.asked[rows][judged], name="asked_at").dt.tz_localize("UTC")
         days = blocks_of(asked.dt.tz_convert(self.plan.timezone), seed=_SEED)
         name, threshold = self.project.objective.primary_metric, self.world.config.gates.threshold
         found = interval_of(self._metric(y, score), rounds_of(name, y, score, days, threshold), days)
@@ -115,8 +118,9 @@ class Hindsight:
             name=window.name,
             start=window.start,
             end=window.end,
-            rows=rows.stop - rows.start,
-            labelled=len(y),
+            asked=rows.stop - rows.start,
+            answered=int(self._answered[rows].sum()),
+            labelled=int(self._known[rows].sum()),
             metric=_number(found.value),
             low=_number(found.low),
             high=_number(found.high),
@@ -124,12 +128,22 @@ class Hindsight:
         )
 
     @cached_property
+    def _answered(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.lived.score)
+
+    @cached_property
     def _known(self) -> NDArray[np.bool_]:
-        """Rows that were answered, and of which the truth became known."""
-        return ~np.isnan(self.lived.history.truth) & ~np.isnan(self.lived.score)
+        """Rows of which the truth became known, whoever answered."""
+        return ~np.isnan(self.lived.history.truth)
+
+    @cached_property
+    def _judged(self) -> NDArray[np.bool_]:
+        """Answers of which the truth became known."""
+        return self._answered & self._known
 
     @cached_property
     def _worth(self) -> Floats | None:
+        """What each row was worth; one without an answer, whose score is NaN, is below any threshold."""
         return self._valued(self.lived.score >= self.world.config.gates.threshold)
 
     @cached_property
@@ -162,6 +176,6 @@ def _number(value: float) -> float | None:
 
 
 def _stretch(days: list[Day]) -> str:
-    rows, first, last = sum(day.rows for day in days), days[0].day, days[-1].day
+    rows, first, last = sum(day.asked for day in days), days[0].day, days[-1].day
     when = f"On {first}" if first == last else f"From {first} to {last}"
     return f"{when} {rows:,} rows were asked, and of no answer it ever became known what was true."

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from workbench.config import BacktestConfig
+from workbench.config.backtest import rows_of
 from workbench.config.fields import Duration
 from workbench.data.tables import DatasetVersion, Tables
 from workbench.errors import DatasetNotFound, UnknownName, UsageError
@@ -42,7 +43,7 @@ class Plan:
     since, until : date
         The first day and the one after the last, in ``timezone``.
     step : str
-        ``day``, ``hour``, or a length.
+        ``day``, ``hour``, a length, or so many rows.
     """
 
     dataset: DatasetVersion
@@ -64,8 +65,12 @@ class Plan:
         """The moment after the last."""
         return _midnight(self.until, self.timezone)
 
+    def day_of(self, moment: datetime) -> date:
+        """The day that a moment lies on, in ``timezone``."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
+
     def steps(self) -> tuple[Window, ...]:
-        """The stretches of time between which decisions are made."""
+        """The stretches of time between which decisions are made, where a step is one of time."""
         size: Any = self.step
         if size != "day":
             size = timedelta(hours=1) if size == "hour" else TypeAdapter(Duration).validate_python(size)
@@ -122,6 +127,21 @@ class History:
 
     def __len__(self) -> int:
         return len(self.asked)
+
+    def steps(self, plan: Plan) -> tuple[Window, ...]:
+        """The stretches of time between which decisions are made.
+
+        One of so many rows ends as the last of them is asked; whatever is asked in that very moment belongs
+        to it, too. What is left over goes on to the end of the plan.
+        """
+        rows = rows_of(plan.step)
+        if rows is None:
+            return plan.steps()
+        last = self.asked[rows - 1 :: rows]
+        moments: list[datetime] = np.unique(last[last < self.asked[-1:]]).tolist()
+        ends = [moment.replace(tzinfo=UTC) + _MOMENT for moment in moments]
+        bounds = zip([plan.began, *ends], [*ends, plan.ended], strict=True)
+        return tuple(Window("", start, end) for start, end in bounds)
 
     def between(self, window: Window) -> slice:
         """The rows that were asked in a window."""
@@ -228,12 +248,20 @@ def _moments(dataset: DatasetVersion, frame: pd.DataFrame, name: str) -> NDArray
 
 def _truth(dataset: DatasetVersion, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     try:
-        truth = frame[name].astype("Float64").to_numpy("float64", True, np.nan)
+        truth = np.asarray(frame[name].astype("Float64").to_numpy("float64", True, np.nan), dtype=np.float64)
     except (TypeError, ValueError):
-        raise UsageError(
-            f"{dataset}: column {name!r} holds something else than 0 and 1, or true and false"
-        ) from None
-    return np.asarray(truth, dtype=np.float64)
+        raise UsageError(f"{_no_target(dataset, name)}: it holds {frame[name].dtype}") from None
+    odd = truth[~np.isnan(truth) & ~np.isin(truth, (0.0, 1.0))]
+    if len(odd):
+        raise UsageError(f"{_no_target(dataset, name)}: it holds {odd[0]:g}")
+    return truth
+
+
+def _no_target(dataset: DatasetVersion, name: str) -> str:
+    return (
+        f"{dataset}: column {name!r} is no yes-or-no target (0 and 1, or true and false), the only kind that "
+        "monitor, gates and policies know"
+    )
 
 
 def _midnight(day: date, timezone: str) -> datetime:

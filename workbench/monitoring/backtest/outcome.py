@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 __all__ = ["Backtest", "Day", "Event", "EventKind", "PolicyOutcome", "Span", "from_json", "to_json"]
 
@@ -55,19 +56,21 @@ class Day:
     ----------
     version : int
         The champion that answered most of its rows; 0 when nobody answered.
-    rows : int
-        What was asked.
+    asked, answered : int
+        Rows. A model may refuse some that another answers.
     labelled, positives : int
-        Of the answers, those whose truth became known at all, and those that turned out positive.
+        Of what was asked, rows whose truth became known at all, and those that turned out positive.
     worth : float or None
-        Of the labelled answers in the unit of ``[gates.utility]``, by the threshold; None without either.
+        Of the labelled rows in the unit of ``[gates.utility]``, by the threshold; one that was not answered
+        counts as not flagged, so that it is of the same rows whatever the policy. None without either.
     metric : float or None
         The primary metric of the day's labelled answers alone; None when they cannot give it.
     """
 
     day: date
     version: int
-    rows: int
+    asked: int
+    answered: int
     labelled: int
     positives: int
     worth: float | None = None
@@ -84,6 +87,8 @@ class Span:
         Such as ``2013-08``.
     start, end : datetime
         The window, ``[start, end)``, as far as the backtest goes.
+    asked, answered, labelled : int
+        As of a day.
     metric, low, high : float or None
         The primary metric of the champions' answers, with its 95 % interval by days; None when it cannot be
         computed.
@@ -94,7 +99,8 @@ class Span:
     name: str
     start: datetime
     end: datetime
-    rows: int
+    asked: int
+    answered: int
     labelled: int
     metric: float | None
     low: float | None
@@ -133,6 +139,11 @@ class PolicyOutcome:
     unknown: tuple[str, ...] = ()
 
     @property
+    def unanswered(self) -> int:
+        """Rows that were asked and not answered."""
+        return sum(day.asked - day.answered for day in self.days)
+
+    @property
     def worth(self) -> float | None:
         """Of all days; None where no day has any."""
         known = [day.worth for day in self.days if day.worth is not None]
@@ -160,7 +171,11 @@ class Backtest:
     notes : tuple of str
         What holds for all policies, such as gates that were left out.
     step : str
-        ``day``, ``hour``, or a length such as ``7d``.
+        ``day``, ``hour``, a length such as ``7d``, or a batch such as ``500 rows``.
+    timezone : str
+        In which a day begins and ends.
+    memory_note : str
+        How fresh memory features were taken to be; empty where the model has none.
     """
 
     project: str
@@ -172,6 +187,17 @@ class Backtest:
     policies: tuple[PolicyOutcome, ...]
     notes: tuple[str, ...] = ()
     step: str = "day"
+    timezone: str = "UTC"
+    memory_note: str = ""
+
+    def day_of(self, moment: datetime) -> date:
+        """The day on which something happened, where the project is."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
+
+    @property
+    def pace(self) -> str:
+        """How much of the history is replayed at a time, in words."""
+        return {"day": "a day", "hour": "an hour"}.get(self.step, self.step)
 
     def policy(self, name: str) -> PolicyOutcome:
         """The outcome of that policy (:class:`KeyError` if it was not among them)."""

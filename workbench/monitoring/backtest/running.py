@@ -18,7 +18,7 @@ from workbench.monitoring.backtest.history import plan_of
 from workbench.monitoring.backtest.outcome import Backtest, PolicyOutcome
 from workbench.monitoring.backtest.policies import USUAL, Policy, find
 from workbench.monitoring.backtest.process import Task, WorldProcess
-from workbench.monitoring.backtest.settings import left_out
+from workbench.monitoring.backtest.settings import left_out, memory_note
 from workbench.monitoring.backtest.worlds import Place
 from workbench.project import Project
 
@@ -84,7 +84,8 @@ def run(
     since, until : date, optional
         The first day and the one after the last, where the project is; by default as ``[backtest]`` says.
     step : str, optional
-        ``day``, ``hour``, or a length such as ``7d``; by default as ``[backtest]`` says.
+        ``day``, ``hour``, a length such as ``7d``, or a batch such as ``500 rows``; by default as
+        ``[backtest]`` says.
     jobs : int, optional
         How many worlds at once; by default one a core.
     again : bool
@@ -125,7 +126,9 @@ def run(
         metric=project.objective.primary_metric,
         policies=outcomes,
         notes=left_out(project),
+        memory_note=memory_note(project),
         step=plan.step,
+        timezone=plan.timezone,
     )
 
 

@@ -17,7 +17,7 @@ from workbench.monitoring.backtest.policies import Policy
 from workbench.project import CONFIG_NAME, Project
 from workbench.store.hashing import hash_value
 
-__all__ = ["as_toml", "left_out", "settings_of", "slug"]
+__all__ = ["as_toml", "left_out", "memory_note", "settings_of", "slug"]
 
 # Of what a machine measures two runs would say two things: gates on it always pass.
 _MEASURED_GATES = ("latency_ms", "memory_mb")
@@ -80,9 +80,19 @@ def left_out(project: Project) -> tuple[str, ...]:
     guards = [name for name in _MEASURED_GUARDS if getattr(config.baking, name) is not None]
     if guards and config.baking.enabled:
         notes.append(f"So were the guards of the baking period that do: {', '.join(guards)}.")
-    if "new_data" in config.retraining.trigger:
-        notes.append('All data is there from the first day, so the trigger "new_data" never calls.')
     return tuple(notes)
+
+
+def memory_note(project: Project) -> str:
+    """How fresh worlds take memory features to be; empty where the model has none."""
+    names = ", ".join(project.model.memory)
+    if not names:
+        return ""
+    return (
+        f"{names} are written when something is trained, and looked up as of each question: where they hold "
+        "the whole history, they are as fresh as if they had just been written; in production they are only "
+        "as fresh as the schedules that write them"
+    )
 
 
 def _set(raw: dict[str, Any], policy: Policy, keys: list[str], value: Any) -> None:
@@ -96,7 +106,7 @@ def _set(raw: dict[str, Any], policy: Policy, keys: list[str], value: Any) -> No
 
 def _check(raw: dict[str, Any], policy: Policy) -> None:
     try:
-        Config.model_validate(raw)
+        config = Config.model_validate(raw)
     except ValidationError as error:
         problem = error.errors()[0]
         said = str(problem["msg"]).removeprefix("Value error, ")
@@ -104,6 +114,11 @@ def _check(raw: dict[str, Any], policy: Policy) -> None:
             said = "no such key; correct its name"
         where = ".".join(map(str, problem["loc"]))
         raise UsageError(f"policy {policy.name}: {where}: {said}") from None
+    if "new_data" in config.retraining.trigger:
+        raise UsageError(
+            f"policy {policy.name}: its trigger new_data cannot be tried, since nobody knows on which day "
+            "which version of the data would have been gathered; try it with other triggers"
+        )
 
 
 def as_toml(raw: Mapping[str, Any]) -> str:

@@ -109,13 +109,18 @@ class Life:
         """With the first champion in front."""
         clock = SetClock(world.project.state / "clock")
         clock.set(plan.began)
+        before = os.environ.get(SETTING)
         os.environ[SETTING] = str(clock.path)  # for what phases tell the ledger
-        life = cls(world, plan, trainings, clock, put_in_front(world.project, first, trainings, clock))
         try:
-            yield life
+            life = cls(world, plan, trainings, clock, put_in_front(world.project, first, trainings, clock))
+            try:
+                yield life
+            finally:
+                life._keeper.close()
+                life._database.close()
         finally:
-            life._keeper.close()
-            life._database.close()
+            os.environ.pop(SETTING)
+            os.environ.update({SETTING: before} if before is not None else {})
 
     def __post_init__(self) -> None:
         project = self.world.project
@@ -136,6 +141,7 @@ class Life:
             conceal=concealer(project),
             latency_ms=_LATENCY_MS,
             prefix="row-",
+            apart=True,  # as they were asked; health and guards go by requests
         )
         self._schedule = _schedule_of(self.world.policy, self.plan.timezone)
         self.history = History.read(self.plan, self._models.now.names)
@@ -194,9 +200,13 @@ class Life:
         """Record what is known by now of what was answered."""
         told, moment = self._told, np.datetime64(now.replace(tzinfo=None), "us")
         self._told = int(np.searchsorted(self._due, moment, "right"))
+        due = self._rows_due[told : self._told]
+        known = zip(
+            due.tolist(), self.history.truth[due].tolist(), self.history.known[due].tolist(), strict=True
+        )
         rows = [
-            TruthRow(self._ids[row], float(self.history.truth[row]), _aware(self.history.known[row]))
-            for row in self._rows_due[told : self._told]
+            TruthRow(self._ids[row], truth, at.replace(tzinfo=UTC))
+            for row, truth, at in known
             if self._ids[row] is not None
         ]
         recording.record(self._database, self.log_name, rows, self.clock)
@@ -232,8 +242,3 @@ def _schedule_of(policy: Policy, timezone: str) -> ScheduleConfig | None:
         command=("retrain", "--scheduled"),
         code=FOLLOWING,
     )
-
-
-def _aware(moment: np.datetime64) -> datetime:
-    found: datetime = moment.astype(datetime)
-    return found.replace(tzinfo=UTC)

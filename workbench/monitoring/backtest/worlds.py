@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workbench.config import StoresConfig
 from workbench.data.tables import DatasetVersion, Tables
-from workbench.errors import DatasetNotFound, UsageError
+from workbench.errors import DatasetNotFound
 from workbench.monitoring.backtest.history import Plan
 from workbench.monitoring.backtest.policies import Policy
 from workbench.monitoring.backtest.settings import as_toml, settings_of, slug
@@ -61,23 +61,21 @@ class Place:
         return self.root / "worlds" / slug(policy.name)
 
     def prepare(self, *, again: bool) -> None:
-        """Make what worlds share, once: an empty tracking store, and the datasets that trainings begin with.
+        """Have what worlds share, once: the datasets that trainings begin with.
+
+        The tracking store is made by the first world: a process keeps it open for as long as it lives, and
+        would not see that it was removed to begin anew.
 
         Parameters
         ----------
         again : bool
             Remove what is there first.
-
-        Raises
-        ------
-        UsageError
-            The datasets lie where they cannot be linked from.
         """
         shared, made_from = self.shared, self.root / "made-from"
-        if again or (made_from.exists() and made_from.read_text(encoding="utf-8") != self.begins_with):
+        other = made_from.exists() and made_from.read_text(encoding="utf-8") != self.begins_with
+        if self.root.exists() and (again or other):
             shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
-        store.experiment_id(shared, draft=False)  # its artifacts lie here, whichever world writes the first
         for version in self._given:
             _have_table(version, Path(shared.data_uri))
             _have_report(self.project, version, shared.reports)
@@ -121,6 +119,7 @@ class Place:
         _copy_code(self.project, root)
         (root / CONFIG_NAME).write_text(settings, encoding="utf-8")
         project = open_project(root)
+        store.experiment_id(shared, draft=False)  # its artifacts lie there, whichever world writes the first
         _forget_versions(project)
         for version in self._given:
             _have_report(self.project, version, project.reports)
@@ -150,18 +149,26 @@ def _newest(project: Project, name: str) -> DatasetVersion | None:
 
 
 def _have_table(version: DatasetVersion, folder: Path) -> None:
-    """Have a dataset below a folder, too; its files never change, so they are linked where they can be."""
-    source, target = Path(version.uri), folder / version.name
-    if "://" in version.uri:
-        raise UsageError(
-            f"{version} lies at {version.uri.partition('://')[0]}://: a backtest takes files of this machine"
-        )
+    """Have a dataset below a folder, too; files of this machine never change, so they are linked."""
+    target = folder / version.name
     if target.exists():
         return
     draft = folder / f".{version.name}"
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, copy_function=link)
+    if "://" in version.uri:
+        _fetch(version.uri, draft)
+    else:
+        shutil.copytree(version.uri, draft, copy_function=link)
     draft.rename(target)
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    """Copy a Delta table from where only its own library reaches, such as object storage."""
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow import fs
+
+    folder.mkdir(parents=True)
+    fs.copy_files("", str(folder), source_filesystem=fs.PyFileSystem(DeltaStorageHandler(uri)))
 
 
 def _have_report(project: Project, version: DatasetVersion, folder: Path) -> None:

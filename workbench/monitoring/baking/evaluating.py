@@ -21,7 +21,7 @@ from workbench.monitoring.alerts import deliver
 from workbench.monitoring.baking import ending, record
 from workbench.monitoring.baking.evidence import Evidence, Outcome, Violation
 from workbench.monitoring.baking.figures import Yardstick, answers_of, look_before, windows_since
-from workbench.monitoring.baking.guards import violation
+from workbench.monitoring.baking.guards import unjudged, violation
 from workbench.monitoring.baking.outcomes import count_labels, measure_outcome, with_bar
 from workbench.monitoring.baking.record import ACTOR, Baking
 from workbench.monitoring.looking.subject import Subject
@@ -153,10 +153,20 @@ class Evaluator:
             outcome=outcome,
             violation=decision,
         )
-        over_now = decision is None and now >= present.until
-        if over_now:
-            found = replace(found, ended="no guard was violated")
-        return replace(present, checked_at=now, evidence=found, status="passed" if over_now else "baking")
+        seen = replace(present, checked_at=now, evidence=found)
+        return self._passed(seen) if decision is None and now >= present.until else seen
+
+    def _passed(self, present: Baking) -> Baking:
+        """The period is over and nothing was violated, as far as that could be told."""
+        known = present.evidence
+        lacks, any_judged = unjudged(self._config, known.seen, known.before, known.outcome)
+        said = ["no guard was violated"] if any_judged else []
+        if lacks:
+            answers = sum(window.rows for window in known.seen)
+            says = ", ".join(f"{guard} ({why})" for guard, why in lacks.items())
+            said = [f"{answers:,} answers", *said, f"not judged: {says}"]
+        ended = replace(known, ended="; ".join(said))
+        return replace(present, evidence=ended, status="passed" if any_judged else "inconclusive")
 
     def _held_against(self, present: Baking, now: datetime) -> Yardstick:
         if self._yardstick is None or self._yardstick[0] != present.position:

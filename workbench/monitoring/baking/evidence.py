@@ -19,12 +19,14 @@ class WindowFigures:
     rows, failed : int
         Its answers, and rows that it could not answer.
     p99_ms : float
-        Latency; NaN without an answer.
+        Latency of the requests that were answered; NaN without one.
     over_limit, over_before : int
-        Answers that took longer than ``p99_ms``, and than ``slower_than_before`` allows.
+        Requests that took longer than ``p99_ms``, and than ``slower_than_before`` allows.
     from_reference, from_before : float
         How far the scores lie from those at validation, and from those of the champion before: Wasserstein
         distance in standard deviations; NaN where there are too few of either.
+    requests, failed_requests : int
+        How many were answered, and how many could not be.
     """
 
     start: datetime
@@ -36,6 +38,8 @@ class WindowFigures:
     over_before: int = 0
     from_reference: float = _NAN
     from_before: float = _NAN
+    requests: int = 0
+    failed_requests: int = 0
 
     @property
     def asked(self) -> int:
@@ -45,11 +49,20 @@ class WindowFigures:
 
 @dataclass(frozen=True)
 class Before:
-    """The champion before, in as much time before the promotion as the baking period lasts."""
+    """The champion before, in as much time before the promotion as the baking period lasts.
+
+    Attributes
+    ----------
+    rows, requests : int
+        Its answers, and the requests for them.
+    p99_ms : float
+        Latency of the requests.
+    """
 
     version: int
     rows: int
     p99_ms: float
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,3 +128,8 @@ class Evidence:
     violation: Violation | None = None
     refused: str = ""
     ended: str = ""
+
+    @property
+    def seen(self) -> tuple[WindowFigures, ...]:
+        """All windows, with the one that goes on."""
+        return (*self.windows, self.running) if self.running else self.windows

@@ -13,7 +13,7 @@ from workbench.config.baking import BakingConfig
 from workbench.data.summary import PREDICTION, Counting, NumberSummary, Summary, summarize
 from workbench.monitoring.baking.evidence import Before, WindowFigures
 from workbench.monitoring.drift.methods import normed_wasserstein
-from workbench.monitoring.health import HealthCount
+from workbench.monitoring.health.requests import Requests, requests_of
 from workbench.serving.log.columns import combined, in_time_order
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Yardstick", "answers_of", "look_before", "windows_since"]
 
-_COLUMNS = (*HealthCount.COLUMNS, "score")
+_COLUMNS = ("asked_at", *Requests.COLUMNS, "score")
 #: What is written late into a window: failures wait a second, a disk that is busy for some.
 _GRACE = timedelta(seconds=30)
 # A distance between fewer scores measures chance more than change.
@@ -53,35 +53,42 @@ class Yardstick:
 
     @property
     def slowest_ms(self) -> float:
-        """How long an answer may take by the champion before; NaN when that is not asked, or not known."""
+        """How long a request may take by the champion before; NaN when that is not asked, or not known."""
         if self.config.slower_than_before is None or self.before is None:
             return float("nan")
-        if self.before.rows < self.config.minimum_rows:
+        if self.before.requests < self.config.minimum_requests:
             return float("nan")
         return self.config.slower_than_before * self.before.p99_ms
 
-    def measure(self, answers: pa.Table, start: datetime, end: datetime, now: datetime) -> WindowFigures:
+    def suffices(self, window: WindowFigures) -> bool:
+        """Whether each guard that is declared can judge a window, so that it need not go on."""
+        config = self.config
+        by_requests = config.p99_ms is not None or config.slower_than_before is not None
+        return (
+            window.asked >= config.minimum_rows
+            and (not by_requests or window.requests >= config.minimum_requests)
+            and (config.score_shift is None or window.rows >= _FEWEST_SCORES)
+        )
+
+    def measure(self, answers: pa.Table, start: datetime, end: datetime) -> WindowFigures:
         """The figures of the answers of one window."""
         import pyarrow.compute as pc
 
-        count = HealthCount("champion", 0, now)
-        count.add(answers)
-        health = count.health()
-        answered = answers.filter(pc.is_null(answers["error"]))
-        took = answered["latency_ms"].to_numpy()
-        limit = self.config.p99_ms
+        requests, limit = requests_of(answers), self.config.p99_ms
         figures = WindowFigures(
             start,
             end,
-            health.rows,
-            health.failed,
-            health.p99_ms,
-            over_limit=0 if limit is None else int((took > limit).sum()),
-            over_before=int((took > self.slowest_ms).sum()),
+            requests.rows,
+            requests.failed_rows,
+            requests.p99_ms,
+            over_limit=0 if limit is None else requests.slower_than(limit),
+            over_before=requests.slower_than(self.slowest_ms),
+            requests=requests.answered,
+            failed_requests=requests.failed,
         )
         if self.config.score_shift is None:
             return figures
-        scores = _scores(answered)
+        scores = _scores(answers.filter(pc.is_null(answers["error"])))
         return replace(
             figures,
             from_reference=_distance(self.reference, scores),
@@ -101,36 +108,37 @@ def windows_since(
 ) -> tuple[list[WindowFigures], WindowFigures]:
     """The windows that are over, and the one that goes on.
 
-    A window in which too little was asked goes on into the next, so that a quiet service is judged, too.
+    A window in which too little was asked for its guards goes on into the next, so that a quiet service is
+    judged, too.
 
     Parameters
     ----------
     answers : Table
         Of ``[since, now)``, from :func:`answers_of`.
     """
-    length, fewest = yardstick.config.window, yardstick.config.minimum_rows
     asked_at = answers["asked_at"].cast("int64").to_numpy()
     over, begin, first = [], since, 0
-    for end in _ends(since, now - _GRACE, length):
+    for end in _ends(since, now - _GRACE, yardstick.config.window):
         if first == len(asked_at):
             break
         last = int(np.searchsorted(asked_at, _microseconds(end)))
-        if last - first >= fewest:
-            part = answers.slice(first, last - first)
-            over.append(yardstick.measure(part, begin, end, now))
+        if last - first < yardstick.config.minimum_rows:
+            continue
+        part = yardstick.measure(answers.slice(first, last - first), begin, end)
+        if yardstick.suffices(part):
+            over.append(part)
             begin, first = end, last
-    return over, yardstick.measure(answers.slice(first), begin, now, now)
+    return over, yardstick.measure(answers.slice(first), begin, now)
 
 
 def look_before(answers: pa.Table, version: int, now: datetime) -> tuple[Before, Summary]:
     """The champion before, by its answers before the promotion, and a summary of its scores."""
     import pyarrow.compute as pc
 
-    count = HealthCount("champion", version, now)
-    count.add(answers)
-    health = count.health()
-    scores = _scores(answers.filter(pc.is_null(answers["error"])))
-    return Before(version, health.rows, health.p99_ms), summarize(scores)
+    answered = answers.filter(pc.is_null(answers["error"]))
+    requests = requests_of(answered)
+    before = Before(version, answered.num_rows, requests.p99_ms, requests.answered)
+    return before, summarize(_scores(answered))
 
 
 def _ends(since: datetime, until: datetime, length: timedelta) -> Iterator[datetime]:

@@ -13,7 +13,7 @@ from workbench.monitoring.health.shares import least_share
 from workbench.registry.gates.bootstrap import Interval
 from workbench.tracking.metrics import improvement
 
-__all__ = ["Finding", "judge_outcome", "judge_window", "violation"]
+__all__ = ["Finding", "judge_outcome", "judge_window", "unjudged", "violation"]
 
 # Of the 99th percentile.
 _SLOWER = 0.01
@@ -38,7 +38,7 @@ class Finding:
     violated : bool or None
         None when too little is known.
     says : str
-        The figures, and the line that they are held to.
+        The figures, and the line that they are held to; or what lacks, where too little is known.
     """
 
     guard: str
@@ -72,6 +72,23 @@ def violation(
     return None
 
 
+def unjudged(
+    config: BakingConfig, windows: Sequence[WindowFigures], before: Before | None, outcome: Outcome | None
+) -> tuple[dict[str, str], bool]:
+    """What lacks of each guard that is declared and could be judged in no window; whether any could be."""
+    lacks: dict[str, str] = {}
+    judged = set()
+    found = [each for window in windows for each in judge_window(config, window, before)]
+    if config.performance_drop is not None:
+        found.append(judge_outcome(config, outcome or Outcome("", 0)))
+    for each in found:
+        if each.violated is None:
+            lacks[each.guard] = each.says
+        else:
+            judged.add(each.guard)
+    return {guard: why for guard, why in lacks.items() if guard not in judged}, bool(judged)
+
+
 def judge_window(config: BakingConfig, window: WindowFigures, before: Before | None) -> Iterator[Finding]:
     """What each guard that is declared finds in one window."""
     for guard in (_failed, _slow, _slower, _shifted):
@@ -86,13 +103,14 @@ def judge_outcome(config: BakingConfig, outcome: Outcome) -> Finding:
     up: one day is harder than another, whoever answers.
     """
     asked = config.performance_drop
+    if asked is None or outcome.labelled < config.minimum_labels:
+        return Finding("performance_drop", None, f"{outcome.labelled:,} of {config.minimum_labels:,} labels")
     reached = Interval(outcome.value, outcome.low, outcome.high)
     bar = Interval(outcome.bar, outcome.bar_low, outcome.bar_high)
     said = f"{bar}" if bar.known else f"{outcome.bar:.3f}"
     says = f"{outcome.metric} {reached} on {outcome.labelled:,} labels, {outcome.bar_of} {said}"
-    known = not any(map(math.isnan, (outcome.value, outcome.low, outcome.high, outcome.bar)))
-    if asked is None or not known or outcome.labelled < config.minimum_labels:
-        return Finding("performance_drop", None, says)
+    if any(map(math.isnan, (outcome.value, outcome.low, outcome.high, outcome.bar))):
+        return Finding("performance_drop", None, f"{outcome.metric} or what it is held against is not known")
     larger_is_better = improvement(outcome.metric, 1.0) > 0
     best, least = (reached.high, bar.low) if larger_is_better else (reached.low, bar.high)
     error = math.hypot(best - reached.value, bar.value - least if bar.known else 0.0)
@@ -101,52 +119,61 @@ def judge_outcome(config: BakingConfig, outcome: Outcome) -> Finding:
 
 
 def _failed(config: BakingConfig, window: WindowFigures, _before: Before | None) -> Finding | None:
-    share = window.failed / window.asked if window.asked else math.nan
-    says = f"{window.failed:,} of {window.asked:,} rows failed ({share:.2%}), {config.failed_share:.2%} may"
-    return _of_many("failed_share", config, window.failed, window.asked, config.failed_share, says)
+    failed, asked = window.failed_requests, window.requests + window.failed_requests
+    if not asked or window.asked < config.minimum_rows:
+        return Finding("failed_share", None, f"{window.asked:,} of {config.minimum_rows:,} rows")
+    says = f"{failed:,} of {asked:,} requests failed ({failed / asked:.2%}), {config.failed_share:.2%} may"
+    return Finding("failed_share", _surely_more(failed, asked, config.failed_share), says)
 
 
 def _slow(config: BakingConfig, window: WindowFigures, _before: Before | None) -> Finding | None:
     if config.p99_ms is None:
         return None
     says = (
-        f"{window.over_limit:,} of {window.rows:,} answers took longer than {config.p99_ms:g} ms "
+        f"{window.over_limit:,} of {window.requests:,} requests took longer than {config.p99_ms:g} ms "
         f"(p99 {window.p99_ms:.3g} ms), one in a hundred may"
     )
-    return _of_many("p99_ms", config, window.over_limit, window.rows, _SLOWER, says)
+    return _of_requests("p99_ms", config, window.over_limit, window.requests, says)
 
 
 def _slower(config: BakingConfig, window: WindowFigures, before: Before | None) -> Finding | None:
-    if config.slower_than_before is None or before is None or before.rows < config.minimum_rows:
+    if config.slower_than_before is None:
         return None
+    if before is None or before.requests < config.minimum_requests:
+        known = 0 if before is None else before.requests
+        lacks = f"{known:,} of {config.minimum_requests:,} requests of a champion before"
+        return Finding("slower_than_before", None, lacks)
     says = (
-        f"p99 {window.p99_ms:.3g} ms in {window.rows:,} answers where v{before.version} had "
+        f"p99 {window.p99_ms:.3g} ms of {window.requests:,} requests where v{before.version} had "
         f"{before.p99_ms:.3g} ms; {config.slower_than_before:g} times that may be"
     )
-    return _of_many("slower_than_before", config, window.over_before, window.rows, _SLOWER, says)
+    return _of_requests("slower_than_before", config, window.over_before, window.requests, says)
 
 
 def _shifted(config: BakingConfig, window: WindowFigures, before: Before | None) -> Finding | None:
     if config.score_shift is None:
         return None
     # Away from validation alone is what the world has done; away from the champion before alone, what a
-    # better model does.
+    # better model does. Where one of them is not known it is the other that has to do.
     sides = {"those at validation": window.from_reference}
     if before is not None:
         sides[f"those of v{before.version}"] = window.from_before
     known = {whose: far for whose, far in sides.items() if not math.isnan(far)}
     if not known:
-        return Finding("score_shift", None, "too few scores to compare")
+        return Finding("score_shift", None, "too few scores on either side")
     away = " and ".join(f"{far:.2f} from {whose}" for whose, far in known.items())
     says = f"the scores lie {away} (in standard deviations); {config.score_shift:g} may be"
     return Finding("score_shift", min(known.values()) >= config.score_shift, says)
 
 
-def _of_many(guard: str, config: BakingConfig, bad: int, rows: int, allowed: float, says: str) -> Finding:
-    """Whether surely more than allowed are bad."""
-    if rows < config.minimum_rows:
-        return Finding(guard, None, f"{says}; {config.minimum_rows:,} rows are asked")
-    return Finding(guard, least_share(bad, rows, _CONFIDENCE) > allowed, says)
+def _of_requests(guard: str, config: BakingConfig, slow: int, requests: int, says: str) -> Finding:
+    if requests < config.minimum_requests:
+        return Finding(guard, None, f"{requests:,} of {config.minimum_requests:,} requests")
+    return Finding(guard, _surely_more(slow, requests, _SLOWER), says)
+
+
+def _surely_more(bad: int, requests: int, allowed: float) -> bool:
+    return least_share(bad, requests, _CONFIDENCE) > allowed
 
 
 def _violation(found: Finding, at: datetime) -> Violation:

@@ -22,8 +22,8 @@ from workbench.store.database import open_database
 
 __all__ = ["ACTOR", "Baking", "Status", "find", "keep", "newest", "open_newest", "successor", "unfinished"]
 
-#: ``failed``: a guard was violated, and there was no way back.
-Status = Literal["baking", "passed", "rolled_back", "superseded", "failed"]
+#: ``failed``: a guard was violated, and there was no way back; ``inconclusive``: none could be judged.
+Status = Literal["baking", "passed", "inconclusive", "rolled_back", "superseded", "failed"]
 #: Who the ledger says it was.
 ACTOR = "baking period"
 
@@ -42,8 +42,9 @@ class Baking:
     position : int
         Of the promotion among the moves of the alias ``champion``.
     status : str
-        ``baking``, and then ``passed``, ``rolled_back``, ``superseded`` (somebody moved the alias), or
-        ``failed`` (a guard was violated, and there was no way back).
+        ``baking``, and then ``passed``, ``inconclusive`` (no guard could be judged), ``rolled_back``,
+        ``superseded`` (somebody moved the alias), or ``failed`` (a guard was violated, and there was no way
+        back).
     checked_at : datetime or None
         When anybody looked last.
     """
@@ -71,8 +72,8 @@ class Baking:
         found, until = self.evidence, f"{self.until:%Y-%m-%d %H:%M} UTC"
         if self.status != "baking":
             return f"v{self.version} {_ENDED[self.status]}{f': {found.ended}' if found.ended else ''}"
-        seen = [*found.windows, *([found.running] if found.running else ())]
-        says = f"v{self.version} is baking until {until}, {sum(each.rows for each in seen):,} answers so far"
+        answers = sum(each.rows for each in found.seen)
+        says = f"v{self.version} is baking until {until}, {answers:,} answers so far"
         if found.violation is None:
             return f"{says}, no guard violated"
         return (
@@ -82,6 +83,7 @@ class Baking:
 
 _ENDED: dict[str, str] = {
     "passed": "passed its baking period",
+    "inconclusive": "could not be judged in its baking period",
     "rolled_back": "was rolled back while baking",
     "superseded": "was superseded while baking",
     "failed": "failed its baking period and is still champion",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +27,7 @@ from workbench.monitoring.figures.chart import (
     window_axis,
 )
 from workbench.monitoring.findings.finding import WindowFinding
+from workbench.monitoring.findings.heat import HeatCell, heat_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,21 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["distribution", "drift_heatmap", "trend"]
 
-# Where some are left out, so many are shown even if fewer drifted.
-_FEWEST = 10
 # Among more cells than this nobody reads a number.
 _MOST_LABELS = 500
 # With more bars than this they stand, so that the chart stays low.
 _MOST_LINES = 8
 _VERDICTS = {"stable": 0, "drifted": 1, "inconclusive": 2}
 _TEXT_COLOURS = {0: INK, 1: "white", 2: INK}
-
-
-@dataclass(frozen=True)
-class _Cell:
-    verdict: str = "inconclusive"
-    score: float = math.nan
-    method: str = ""
 
 
 def drift_heatmap(findings: Sequence[WindowFinding], *, most: int = 40) -> Chart:
@@ -62,28 +53,20 @@ def drift_heatmap(findings: Sequence[WindowFinding], *, most: int = 40) -> Chart
     most : int
         Of more features at most so many are drawn, those that ever drifted, and the chart says so.
     """
-    windows = [_cells(found.drift if (found := item.champion) else None) for item in findings]
-    names = list(dict.fromkeys(name for window in windows for name in window))
-    count = {
-        name: sum(window.get(name, _Cell()).verdict == "drifted" for window in windows) for name in names
-    }
-    names.sort(key=lambda name: -count[name])
-    shown = names if len(names) <= most else names[: min(most, max(sum(map(bool, count.values())), _FEWEST))]
+    heat = heat_of(findings, most=most)
+    shown, cells = heat.features, heat.cells
     drawn = chart(min(2.4 + 1.1 * len(findings), 10), 1.4 + 0.32 * max(len(shown), 1))
     ax = drawn.subplots()
-    if not names:
+    if not shown:
         return nothing(drawn, ax)
-    cells = [[window.get(name, _Cell()) for window in windows] for name in shown]
     codes = np.array([[_VERDICTS[cell.verdict] for cell in row] for row in cells])
     colours = ListedColormap([STABLE, DRIFTED, UNKNOWN])
     ax.imshow(codes, cmap=colours, norm=BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3), aspect="auto")
     if codes.size <= _MOST_LABELS:
         _scores(ax, cells)
     titled(ax, "Which features drifted, by window")
-    if len(shown) < len(names):
-        rest = count[names[len(shown)]]
-        others = f"drifted in {rest} window{'s' if rest > 1 else ''} at most" if rest else "never drifted"
-        ax.set_xlabel(f"{len(shown)} of {len(names)} features; the others {others}", fontsize=9, color=QUIET)
+    if heat.says:
+        ax.set_xlabel(heat.says, fontsize=9, color=QUIET)
     window_axis(ax, [item.name for item in findings])
     ax.set_xlim(-0.5, len(findings) - 0.5)
     ax.set_yticks(range(len(shown)), [plain(name) for name in shown], fontsize=8)
@@ -99,8 +82,15 @@ def drift_heatmap(findings: Sequence[WindowFinding], *, most: int = 40) -> Chart
     return drawn
 
 
-def distribution(drift: DriftResult, feature: str, *, window: str = "this window") -> Chart:
+def distribution(
+    drift: DriftResult, feature: str, *, window: str = "this window", width: float = 8.2
+) -> Chart:
     """One feature's values, the reference beside the window.
+
+    Parameters
+    ----------
+    width : float
+        In inches, of a chart with many bars.
 
     Raises
     ------
@@ -110,7 +100,7 @@ def distribution(drift: DriftResult, feature: str, *, window: str = "this window
     bars = drift.distribution(feature)
     labels = [plain(label) for label in bars.labels]
     upright = len(labels) > _MOST_LINES
-    drawn = chart(8.2, 3.0) if upright else chart(6.2, 1.5 + 0.3 * max(len(labels), 3))
+    drawn = chart(width, 3.0) if upright else chart(min(6.2, width), 1.5 + 0.3 * max(len(labels), 3))
     ax = drawn.subplots()
     if not labels:
         return nothing(drawn, ax, "the reference has no values to compare with")
@@ -162,16 +152,8 @@ def trend(found: FeatureTrend) -> Chart:
     return drawn
 
 
-def _cells(drift: DriftResult | None) -> dict[str, _Cell]:
-    if drift is None:
-        return {}
-    rows = drift.features[["feature", "verdict", "score", "method"]].itertuples(index=False, name=None)
-    return {name: _Cell(verdict, score, method) for name, verdict, score, method in rows}
-
-
-def _scores(ax: Axes, cells: list[list[_Cell]]) -> None:
+def _scores(ax: Axes, cells: Sequence[Sequence[HeatCell]]) -> None:
     for row, line in enumerate(cells):
         for column, cell in enumerate(line):
-            text = f"{cell.score:.2f}" if math.isfinite(cell.score) else cell.method or "–"
             colour = _TEXT_COLOURS[_VERDICTS[cell.verdict]]
-            ax.text(column, row, plain(text), ha="center", va="center", fontsize=8, color=colour)
+            ax.text(column, row, plain(cell.text), ha="center", va="center", fontsize=8, color=colour)

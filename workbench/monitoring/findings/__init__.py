@@ -8,6 +8,7 @@
 :mod:`~workbench.monitoring.findings.record`       findings in the workbench database
 :mod:`~workbench.monitoring.findings.pruning`      older revisions go after a while
 :mod:`~workbench.monitoring.findings.frame`        findings as a table
+:mod:`~workbench.monitoring.findings.heat`         drift by feature and window
 =================================================  ==================================================
 
 Nothing is imported here: the parts of a finding (drift, skew, …) are made of its signals.

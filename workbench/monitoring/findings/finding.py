@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -78,8 +79,13 @@ class VersionFinding:
 
     def signals(self) -> Iterator[Signal]:
         """Every figure that a rule for alerts may look at."""
+        return iter(self._signals)
+
+    @cached_property
+    def _signals(self) -> tuple[Signal, ...]:
+        """Put into words once: rules look at all windows again whenever one has ended."""
         parts = (self.drift, self.health, self.trend, self.skew, self.performance, self.delta, self.opinions)
-        return chain.from_iterable(part.signals() for part in parts if part is not None)
+        return tuple(chain.from_iterable(part.signals() for part in parts if part is not None))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -14,7 +14,7 @@ from workbench.monitoring.findings.windows import Window
 from workbench.store import tables
 from workbench.store.hashing import hash_value
 
-__all__ = ["Added", "add", "newest"]
+__all__ = ["Added", "add", "logs", "newest"]
 
 _TABLE = tables.findings
 # When it was looked at, and how much had been said by then, is no finding.
@@ -39,9 +39,17 @@ class Added:
     passed_over: int
 
 
-def newest(connection: Connection, log: str, model: str) -> dict[Window, WindowFinding]:
-    """What was found last of each window of a log, the oldest first."""
-    return {window: kept.finding for window, kept in _newest(connection, log, model).items()}
+def newest(
+    connection: Connection, log: str, model: str, last: int | None = None
+) -> dict[Window, WindowFinding]:
+    """What was found last of each window of a log (or of so many, the ``last``), the oldest first."""
+    return {window: kept.finding for window, kept in _newest(connection, log, model, last).items()}
+
+
+def logs(connection: Connection, model: str) -> list[str]:
+    """The logs of which anything is recorded, the one that was written of last first."""
+    query = select(_TABLE.c.log).where(_TABLE.c.model == model).group_by(_TABLE.c.log)
+    return [*connection.scalars(query.order_by(func.max(_TABLE.c.id).desc()))]
 
 
 def add(connection: Connection, log: str, model: str, findings: Sequence[WindowFinding]) -> Added:
@@ -96,7 +104,35 @@ class _Kept:
 _READ: dict[tuple[Any, ...], WindowFinding] = {}
 
 
-def _newest(connection: Connection, log: str, model: str) -> dict[Window, _Kept]:
+# All that was found last of a log, by its database, for as long as nothing is added.
+_LAST: dict[tuple[str, str, str], tuple[Any, dict[Window, _Kept]]] = {}
+_MOST_LOGS = 4
+
+
+def _newest(connection: Connection, log: str, model: str, most: int | None = None) -> dict[Window, _Kept]:
+    if most is not None:
+        return _read(connection, log, model, most)
+    key, mark = (str(connection.engine.url), log, model), _mark(connection, log, model)
+    known = _LAST.get(key)
+    if known is not None and known[0] == mark:
+        return known[1]
+    found = _read(connection, log, model)
+    if len(_LAST) >= _MOST_LOGS:
+        _LAST.clear()
+    _LAST[key] = (mark, found)
+    return found
+
+
+def _mark(connection: Connection, log: str, model: str) -> Any:
+    """What is another one once a row was added or removed, or the database is another one."""
+    of = (_TABLE.c.log == log) & (_TABLE.c.model == model)
+    last = select(func.max(_TABLE.c.id)).where(of).scalar_subquery()
+    rows = select(func.count()).where(of).scalar_subquery()
+    columns = (_TABLE.c.id, _TABLE.c.digest, _TABLE.c.evaluated_at, rows)
+    return connection.execute(select(*columns).where(_TABLE.c.id == last)).one_or_none()
+
+
+def _read(connection: Connection, log: str, model: str, most: int | None = None) -> dict[Window, _Kept]:
     place = (_TABLE.c.window_start, _TABLE.c.window_end)
     about = (_TABLE.c.log == log, _TABLE.c.model == model)
     last = (
@@ -108,6 +144,8 @@ def _newest(connection: Connection, log: str, model: str) -> dict[Window, _Kept]
     same = [_TABLE.c[name] == last.c[name] for name in ("window_start", "window_end", "revision")]
     columns = (_TABLE.c.id, _TABLE.c.revision, _TABLE.c.digest, _TABLE.c.evaluated_at)
     rows = connection.execute(select(*columns).where(*about).join(last, and_(*same)).order_by(*place)).all()
+    if most is not None:
+        rows = rows[-most:]
     found = _documents(connection, rows)
     return {found[row.id].window: _Kept(row.revision, row.digest, found[row.id]) for row in rows}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-__all__ = ["Window", "WindowSize", "cut"]
+__all__ = ["Window", "WindowSize", "cut", "holding"]
 
 #: ``day``, ``week`` (from Monday), ``month``, or a length of time.
 WindowSize = str | timedelta
@@ -31,6 +32,12 @@ class Window:
     name: str
     start: datetime
     end: datetime
+
+
+@lru_cache(maxsize=2048)
+def holding(moment: datetime, size: WindowSize, timezone: str = "UTC") -> Window:
+    """The window that holds a moment."""
+    return cut(moment, moment, size, timezone)[-1]
 
 
 def cut(first: datetime, last: datetime, size: WindowSize, timezone: str = "UTC") -> tuple[Window, ...]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from workbench.monitoring.health.quantiles import Quantiles
+from workbench.monitoring.health.requests import Requests, requests_of
 from workbench.monitoring.health.result import Health
 from workbench.monitoring.health.volume import Hours
-from workbench.serving.answering.failures import REFUSED
-from workbench.serving.log.unkept import unkept
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +28,8 @@ _EPOCH, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1
 class HealthCount:
     """Counts what one version did in one role, table by table.
 
+    A request whose rows come in two tables counts in both: of some 100,000 rows that is one at most.
+
     Parameters
     ----------
     now : datetime
@@ -40,7 +41,7 @@ class HealthCount:
         Times of asking, in microseconds since 1970.
     """
 
-    COLUMNS: ClassVar = ("asked_at", "answered_at", "latency_ms", "note", "error")
+    COLUMNS: ClassVar = ("asked_at", *Requests.COLUMNS)
 
     role: str
     version: int
@@ -49,6 +50,8 @@ class HealthCount:
     failed: int = 0
     refused: int = 0
     flagged: int = 0
+    requests: int = 0
+    failed_requests: int = 0
     answered_before_asked: int = 0
     asked_in_future: int = 0
     _latencies: Quantiles = field(default_factory=Quantiles)
@@ -62,13 +65,15 @@ class HealthCount:
 
         if not table.num_rows:
             return
-        answered = pc.is_null(table["error"])
-        predictions = table.filter(answered)
-        self.rows += predictions.num_rows
-        self.flagged += predictions.num_rows - predictions["note"].null_count
-        self._latencies.add(predictions["latency_ms"].to_numpy())
-        if predictions.num_rows < table.num_rows:
-            self._add_failed(table.filter(pc.invert(answered)))
+        found = requests_of(table)
+        self.rows += found.rows
+        self.failed += found.failed_rows
+        self.refused += found.refused_rows
+        self.requests += found.answered
+        self.failed_requests += found.failed
+        self._latencies.add(found.took_ms)
+        notes = table["note"].filter(pc.is_null(table["error"]))
+        self.flagged += len(notes) - notes.null_count
         self._add_times(_microseconds(table, "asked_at"), _microseconds(table, "answered_at"))
 
     def health(self, until: datetime | None = None) -> Health:
@@ -96,15 +101,9 @@ class HealthCount:
             silences=self._hours.silences(until),
             answered_before_asked=self.answered_before_asked,
             asked_in_future=self.asked_in_future,
+            requests=self.requests,
+            failed_requests=self.failed_requests,
         )
-
-    def _add_failed(self, table: pa.Table) -> None:
-        for error, note in zip(table["error"].to_pylist(), table["note"].to_pylist(), strict=True):
-            rows = 1 + unkept([note])
-            if error == REFUSED:
-                self.refused += rows
-            else:
-                self.failed += rows
 
     def _add_times(self, asked: np.ndarray[Any, Any], answered: np.ndarray[Any, Any]) -> None:
         self._hours.add(asked)

@@ -37,8 +37,8 @@ class Health:
     flagged : int
         Predictions of which a value was coerced or flagged.
     p50_ms, p95_ms, p99_ms : float
-        Latency of predictions, from a request's arrival to its scores; NaN without any. Exact of up to
-        100,000 of them, within 1 % of more.
+        Latency of requests, from their arrival to their scores; NaN without any. Exact of up to 100,000 of
+        them, within 1 % of more.
     first, last : datetime or None
         When it was asked first and last.
     volume : Volume
@@ -47,6 +47,9 @@ class Health:
         When it was asked nothing though that is not usual.
     answered_before_asked, asked_in_future : int
         Rows by which clocks are wrong: their times, and so their windows, are not to be relied on.
+    requests, failed_requests : int or None
+        What the rows were asked in: how many were answered, and how many it could not. None in findings from
+        before these were counted, which go by rows.
     """
 
     role: str
@@ -64,12 +67,17 @@ class Health:
     silences: tuple[Silence, ...] = ()
     answered_before_asked: int = 0
     asked_in_future: int = 0
+    requests: int | None = None
+    failed_requests: int | None = None
 
     @property
     def failed_share(self) -> float:
-        """Of the rows that it could have answered; NaN when there were none."""
-        asked = self.rows + self.failed
-        return self.failed / asked if asked else float("nan")
+        """Of the requests that it could have answered; NaN when there were none.
+
+        Rows that were asked together are lost together: one request is no more for having many.
+        """
+        answered, failed, _ = self._counted
+        return failed / (answered + failed) if answered + failed else float("nan")
 
     @property
     def refused_share(self) -> float:
@@ -90,15 +98,16 @@ class Health:
     def signals(self) -> Iterator[Signal]:
         """``health.rows``, ``health.failed_share``, ``health.p50_ms`` and ``health.p99_ms``.
 
-        The first is bad when there were silences or clocks are wrong, the second when surely more than 1 %
-        failed; a latency is what a rule makes of it.
+        The first is bad when there were silences or clocks are wrong, the second when surely more than 1 % of
+        the requests failed; a latency is what a rule makes of it.
         """
         yield self._volume_signal()
         yield self._failed_signal()
-        known: SignalVerdict = "ok" if self.rows else "inconclusive"
+        answered, _, what = self._counted
+        known: SignalVerdict = "ok" if answered else "inconclusive"
         for name in ("p50_ms", "p99_ms"):
             value = getattr(self, name)
-            says = f"{value:.3g} ms in {self.rows:,} predictions" if self.rows else "no predictions"
+            says = f"{value:.3g} ms in {answered:,} {what}" if answered else "no predictions"
             yield Signal(f"health.{name}", value, known, says)
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,6 +119,13 @@ class Health:
         """What :meth:`to_dict` gave."""
         unknown = {name: float("nan") for name in _LATENCIES if raw[name] is None}
         return msgspec.convert({**raw, **unknown}, cls)
+
+    @property
+    def _counted(self) -> tuple[int, int, str]:
+        """How many were answered and failed, and what they are."""
+        if self.requests is None or self.failed_requests is None:
+            return self.rows, self.failed, "rows"
+        return self.requests, self.failed_requests, "requests"
 
     def _volume_signal(self) -> Signal:
         if not (self.rows or self.failed):
@@ -128,10 +144,11 @@ class Health:
         return Signal("health.rows", float(self.rows), "bad" if bad else "ok", "; ".join(parts))
 
     def _failed_signal(self) -> Signal:
-        asked = self.rows + self.failed
-        refused = f"; {self.refused:,} more were refused as no rows at all" if self.refused else ""
+        answered, failed, what = self._counted
+        asked = answered + failed
+        refused = f"; {self.refused:,} more rows were refused as no rows at all" if self.refused else ""
         if not asked:
             return Signal("health.failed_share", float("nan"), "inconclusive", f"nothing was asked{refused}")
-        many = least_share(self.failed, asked, _CONFIDENCE) > _FAILED_SHARE
-        says = f"{self.failed:,} of {asked:,} rows failed ({self.failed_share:.2%}){refused}"
+        many = least_share(failed, asked, _CONFIDENCE) > _FAILED_SHARE
+        says = f"{failed:,} of {asked:,} {what} failed ({self.failed_share:.2%}){refused}"
         return Signal("health.failed_share", self.failed_share, "bad" if many else "ok", says)

@@ -17,7 +17,7 @@ from workbench.monitoring.looking import looks
 from workbench.monitoring.looking.looks import Look
 from workbench.monitoring.looking.news import News, read_news
 from workbench.monitoring.looking.subject import Subject
-from workbench.monitoring.looking.waiting import waits
+from workbench.monitoring.looking.waiting import may_wait, waits
 from workbench.serving.truth.business import BusinessKey
 from workbench.store.hashing import hash_value
 from workbench.store.ledger import held
@@ -84,9 +84,10 @@ class Known:
             return False
         over = self.over(subject, now)
         for number, finding in enumerate(over):
-            if any(waits(item, finding.evaluated_at, now, over[:number]) for item in finding.versions):
+            waiting = [item for item in finding.versions if may_wait(item)]
+            if any(waits(item, finding.evaluated_at, now, over[:number]) for item in waiting):
                 return False
-        under_way = subject.windows(now, now)[-1]
+        under_way = subject.window(now)
         # What is not of the window that is under way is of one that ended, or of nothing.
         return not news.asked(subject.log, BusinessKey(), under_way.start, now)[1]
 
@@ -102,9 +103,24 @@ class Known:
         places = np.unique(np.searchsorted(starts, asked, side="right") - 1)
         return {windows[place] for place in places.tolist()}, absent
 
+    def settled(self, last: Look | None, changed: Sequence[WindowFinding]) -> datetime | None:
+        """Windows that ended by then are what they were when the same rules were applied last; None when
+        nothing tells.
+
+        Parameters
+        ----------
+        last : Look or None
+            As it is recorded by now: of another one than this began with, nobody knows what it changed.
+        changed : sequence of WindowFinding
+            What is no longer what it was.
+        """
+        if last is None or last != self.look or last.judged_by != self.judged_by:
+            return None
+        return min([last.as_of, *(finding.window.start for finding in changed)])
+
     def next_look(self, subject: Subject, now: datetime) -> Look:
         """How far one has looked once all of it is in the findings."""
-        over_at = subject.windows(now, now)[-1].end
+        over_at = subject.window(now).end
         return Look(now, over_at, self.judged_by, self.news.truth, self.news.feedback, self.news.pending)
 
     @property

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from workbench.store import tables
 
-__all__ = ["Look", "Place", "read", "write"]
+__all__ = ["Look", "Place", "doubt", "read", "write"]
 
 _TABLE = tables.looks
 
@@ -66,10 +66,17 @@ def read(connection: Connection, log: str, model: str) -> Look | None:
     return Look(row.as_of, row.over_at, row.judged_by, *said, row.pending)
 
 
+def doubt(connection: Connection, log: str, model: str) -> None:
+    """What was recorded is no longer what the last look left behind: the next one goes through all of it."""
+    about = (_TABLE.c.log == log, _TABLE.c.model == model)
+    connection.execute(update(_TABLE).where(*about).values(judged_by=""))
+
+
 def write(connection: Connection, log: str, model: str, look: Look) -> None:
-    """Record it, unless somebody has looked later: in a transaction that holds the log."""
+    """Record it; if somebody has looked later, doubt theirs: in a transaction that holds the log."""
     before = read(connection, log, model)
     if before is not None and before.as_of > look.as_of:
+        doubt(connection, log, model)
         return
     values = {
         "as_of": look.as_of,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.monitoring.findings.windows import Window
+from workbench.monitoring.looking.past import Asked
 from workbench.monitoring.looking.subject import Subject
 
 __all__ = ["MOST_WINDOWS", "Spans", "spans"]
@@ -24,6 +25,7 @@ class Spans:
 
 def spans(
     subject: Subject,
+    asked: Asked,
     now: datetime,
     most: int = MOST_WINDOWS,
     *,
@@ -41,14 +43,13 @@ def spans(
     silence : bool
         The first window in which nobody asked any more is one of them.
     """
-    answerers = subject.answerers()
-    if not answerers:
+    first, newest = asked.first, asked.newest
+    if first is None or newest is None:
         one = subject.version
         return Spans(
             (), ("nobody has been asked yet" if one is None else f"v{one} has answered nothing in this log",)
         )
     notes: list[str] = []
-    first, newest = min(one.first for one in answerers), max(one.last for one in answerers)
     if newest > now and not replayed:
         notes.append(
             f"a clock is wrong: something was asked at {newest:%Y-%m-%d %H:%M} UTC, which is yet to come"

@@ -15,7 +15,7 @@ from workbench import registry
 from workbench.config import MonitoringConfig
 from workbench.data.summary import Summary
 from workbench.errors import WorkbenchError
-from workbench.monitoring.findings.windows import Window, cut
+from workbench.monitoring.findings.windows import Window, WindowSize, cut, holding
 from workbench.monitoring.performance import Standard
 from workbench.monitoring.skew import TrainingPath
 from workbench.project import Project
@@ -104,17 +104,28 @@ class Subject:
             return False
         return True
 
-    def answerers(self) -> list[Answerer]:
-        """Who was ever asked."""
-        return self._chosen(self.log.answerers())
+    def asked(self, since: datetime | None = None) -> tuple[list[Answerer], int]:
+        """Who was ever asked from then on, and how many rows were asked before."""
+        if since is None:
+            return self._chosen(self.log.answerers()), 0
+        found, before = self.log.tally(since)
+        return self._chosen(found), before
 
     def answerers_in(self, windows: Sequence[Window], until: datetime) -> list[list[Answerer]]:
-        """Who was asked in each of these windows, which follow each other, before ``until``.
+        """Who was asked in each of these windows, which come in time, before ``until``.
 
-        Champions come first, of these the one that answered most. The log is gone through once.
+        Champions come first, of these the one that answered most. Of windows that follow each other, the log
+        is gone through once.
         """
-        if not windows:
-            return []
+        runs: list[list[Window]] = []
+        for window in windows:
+            if runs and runs[-1][-1].end == window.start:
+                runs[-1].append(window)
+            else:
+                runs.append([window])
+        return [self._chosen(tally.answerers()) for run in runs for tally in self._tallies(run, until)]
+
+    def _tallies(self, windows: Sequence[Window], until: datetime) -> list[Tally]:
         tallies = [Tally() for _ in windows]
         edges = np.array([window.start.replace(tzinfo=None) for window in windows], "datetime64[us]").astype(
             np.int64
@@ -124,7 +135,7 @@ class Subject:
             within = np.searchsorted(edges, table["asked_at"].cast("int64").to_numpy(), side="right") - 1
             for number in np.unique(within).tolist():
                 tallies[number].add(table.filter(pa.array(within == number)))
-        return [self._chosen(tally.answerers()) for tally in tallies]
+        return tallies
 
     def _chosen(self, found: Sequence[Answerer]) -> list[Answerer]:
         chosen = [one for one in found if self.version is None or one.version == self.version]
@@ -132,16 +143,23 @@ class Subject:
 
     def windows(self, first: datetime, last: datetime) -> tuple[Window, ...]:
         """The windows from the one that holds ``first`` to the one that holds ``last``."""
-        return cut(first, last, self.config.length or self.config.window, self.config.timezone)
+        return cut(first, last, self._size, self.config.timezone)
+
+    def window(self, moment: datetime) -> Window:
+        """The window that holds ``moment``."""
+        return holding(moment, self._size, self.config.timezone)
 
     def after(self, moment: datetime) -> Window:
         """The window after the one that holds ``moment``."""
-        end = self.windows(moment, moment)[-1].end
-        return self.windows(end, end)[-1]
+        return self.window(self.window(moment).end)
 
     def cuts(self, window: Window) -> bool:
         """Whether it is one of these, and not one of another length."""
-        return self.windows(window.start, window.start) == (window,)
+        return self.window(window.start) == window
+
+    @cached_property
+    def _size(self) -> WindowSize:
+        return self.config.length or self.config.window
 
     @cached_property
     def judged_by(self) -> str:

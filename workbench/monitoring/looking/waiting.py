@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from workbench.monitoring.findings.finding import VersionFinding, WindowFinding
 from workbench.monitoring.performance import Labels, UsualLabels, usual_labels
 
-__all__ = ["usual_of", "waits"]
+__all__ = ["may_wait", "usual_of", "waits"]
 
 
 def usual_of(earlier: Sequence[WindowFinding], now: datetime) -> UsualLabels | None:
     """What the earlier windows, oldest first, tell ``now`` of how long labels take."""
-    return usual_labels(list(_labels(earlier, now)))
+    return usual_labels(_labels(earlier, now))
+
+
+def may_wait(found: VersionFinding) -> bool:
+    """Whether more labels may still change how a version was judged: else it does not wait."""
+    labels = found.performance.labels if found.performance is not None else None
+    return labels is None or not labels.judged
 
 
 def waits(
@@ -34,7 +40,7 @@ def waits(
 
 
 def _labels(earlier: Sequence[WindowFinding], now: datetime) -> Iterator[Labels]:
-    for finding in earlier:
+    for finding in reversed(earlier):
         performance = finding.champion.performance if finding.champion else None
         if performance is not None and performance.labels is not None:
             yield performance.labels.aged(now - finding.evaluated_at)

@@ -6,7 +6,7 @@ from the log, what was said of its answers, and the clock; and what is recorded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,11 +18,11 @@ from workbench.errors import UsageError
 from workbench.monitoring.alerts import Alert, Failure, deliver, evaluate, hold, read
 from workbench.monitoring.findings import record
 from workbench.monitoring.findings.finding import WindowFinding
-from workbench.monitoring.findings.windows import Window
 from workbench.monitoring.looking import looks
 from workbench.monitoring.looking.known import Known
-from workbench.monitoring.looking.measuring import measure_window
+from workbench.monitoring.looking.measuring import Before, OnWindow, measure_windows
 from workbench.monitoring.looking.news import News, nobody_spoke
+from workbench.monitoring.looking.past import find_asked
 from workbench.monitoring.looking.ruling import in_use, not_judged, rules_of, signals_of
 from workbench.monitoring.looking.spans import MOST_WINDOWS, spans
 from workbench.monitoring.looking.subject import Subject
@@ -33,8 +33,6 @@ from workbench.store.clock import Clock
 from workbench.store.database import Database, open_database
 
 __all__ = ["OnWindow", "Watched", "look", "watch"]
-
-OnWindow = Callable[[int, int, Window], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +126,13 @@ def watch(
         if not present and known.stands(subject, now):
             watched = _as_recorded(database, subject, kept, known, now)
         else:
-            chosen = spans(subject, now, replayed=replayed, silence=not replayed)
+            asked = find_asked(subject, known, now)
+            chosen = spans(subject, asked, now, replayed=replayed, silence=not replayed)
             windows = [window for window in chosen.windows if present or window.end <= now]
             new, absent = known.told_of(subject, windows, now)
             told = _told(database, subject, known.news)
-            findings = _look(subject, windows, now, told, new, known.findings, on_window)
+            before = Before(known.findings, frozenset(new), asked.past)
+            findings = measure_windows(subject, windows, before, now, told, on_window)
             watched = _record(database, subject, kept, known, findings, rules, now)
             if known.news.everything and told is not None:
                 absent = count_absent(project, log, name)
@@ -170,7 +170,7 @@ def look(
     config = _with_window(project.config.monitoring, window)
     subject = Subject(project, log, name, config, version)
     now = clock.now()
-    chosen = spans(subject, now, last)
+    chosen = spans(subject, find_asked(subject, None, now), now, last)
     database = open_database(project)
     try:
         with database.read() as connection:
@@ -178,7 +178,7 @@ def look(
         told = _told(database, subject)
     finally:
         database.close()
-    findings = _look(subject, chosen.windows, now, told, set(chosen.windows), {}, on_window)
+    findings = measure_windows(subject, chosen.windows, Before(), now, told, on_window)
     return Watched(name, tuple(findings), alerts=tuple(alerts), notes=chosen.notes)
 
 
@@ -191,41 +191,6 @@ def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:
         raise UsageError(
             f"--window {window}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
         ) from None
-
-
-def _look(
-    subject: Subject,
-    windows: Sequence[Window],
-    now: datetime,
-    told: int | None,
-    new: Collection[Window],
-    known: Mapping[Window, WindowFinding],
-    on_window: OnWindow | None,
-) -> list[WindowFinding]:
-    """Each of the windows as it is known now; something new was said of some of them."""
-    findings = [
-        known[window]
-        for window in known
-        if windows and window.end <= windows[0].start and subject.cuts(window)
-    ]
-    before = len(findings)
-    asked = subject.answerers_in(windows, now)
-    for done, (window, answerers) in enumerate(zip(windows, asked, strict=True)):
-        if on_window is not None:
-            on_window(done, len(windows), window)
-        findings.append(
-            measure_window(
-                subject,
-                window,
-                answerers,
-                now=now,
-                told=told,
-                new=window in new,
-                earlier=findings,
-                before=known.get(window),
-            )
-        )
-    return findings[before:]
 
 
 def _as_recorded(database: Database, subject: Subject, kept: str, known: Known, now: datetime) -> Watched:
@@ -250,9 +215,10 @@ def _record(
 ) -> Watched:
     """Record what is new, and raise alerts: both, or neither."""
     model = subject.project.model.name
+    changed = [finding for finding in findings if finding is not known.findings.get(finding.window)]
     with database.write() as connection:
         hold(connection, kept)
-        added = record.add(connection, kept, model, findings)
+        added = record.add(connection, kept, model, changed)
         evaluation = evaluate(
             connection,
             rules,
@@ -261,8 +227,11 @@ def _record(
             log=kept,
             now=now,
             serving=in_use(connection, model, findings),
+            settled=known.settled(looks.read(connection, kept, model), changed),
         )
-        if not added.passed_over:  # else what this look knew is not recorded
+        if added.passed_over:  # what this look knew is not all recorded
+            looks.doubt(connection, kept, model)
+        else:
             looks.write(connection, kept, model, known.next_look(subject, now))
         alerts = read(connection, kept, model=model)
     over = any(finding.over for finding in findings)

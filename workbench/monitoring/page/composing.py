@@ -16,7 +16,7 @@ from workbench.tracking.page import moment
 if TYPE_CHECKING:
     from workbench.monitoring.alerts import Alert
 
-__all__ = ["monitor_page", "render"]
+__all__ = ["heading", "lead", "monitor_page", "render"]
 
 _NAMED = 3
 _WORDS = {"held": "holds", "dropped": "has dropped", "inconclusive": "cannot be judged yet"}
@@ -67,23 +67,24 @@ def monitor_page(
     return Page(
         title=f"{model} · monitor",
         eyebrow=f"{model} / monitor",
-        heading=_heading(findings, model),
+        heading=heading(findings, model),
         byline=tuple(byline),
-        lead=_lead(findings, sum(alert.open for alert in alerts)),
+        lead=lead(findings, sum(alert.open for alert in alerts)),
         trouble=tuple(f"{alert.subject}: {alert.says or alert.rule}" for alert in told),
         sections=(alerts_section(alerts), *picture_sections(findings), *table_sections(findings)),
         footer="Intervals of 95 %. Drift is of what the champion was asked, against its version's reference.",
     )
 
 
-def _heading(findings: Sequence[WindowFinding], model: str) -> str:
+def heading(findings: Sequence[WindowFinding], model: str) -> str:
+    """Which model was watched, and from when to when."""
     if not findings:
         return f"{model} has not been watched yet"
     first, last = findings[0].name, findings[-1].name
     return f"{model} in {last}" if first == last else f"{model} from {first} to {last}"
 
 
-def _lead(findings: Sequence[WindowFinding], alerts: int) -> str:
+def lead(findings: Sequence[WindowFinding], alerts: int) -> str:
     """The verdict on the newest window in one sentence."""
     if not findings:
         return "There is no prediction yet."

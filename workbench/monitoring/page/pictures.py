@@ -15,7 +15,14 @@ from workbench.tracking.page import moment
 if TYPE_CHECKING:
     from workbench.monitoring.performance import Performance
 
-__all__ = ["picture_sections"]
+__all__ = [
+    "as_image",
+    "picture_sections",
+    "shadow_section",
+    "skew_section",
+    "trend_section",
+    "window_performance",
+]
 
 _MOST_BARS = 4
 _MOST_TRENDS = 4
@@ -30,12 +37,12 @@ def picture_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     if answered:
         versions = ", ".join(f"v{number}" for number in sorted({item.version for item in answered}))
         alt = f"Quality, drift, volume, latency and failures of {versions} in {len(findings)} windows"
-        yield Section("All versions", (_image(figures.served_over_time(findings), alt),))
+        yield Section("All versions", (as_image(figures.served_over_time(findings), alt),))
     yield from _performance(findings)
     yield from _drift(findings)
-    yield from _trends(findings)
-    yield from _skew(findings)
-    yield from _shadows(findings)
+    yield from trend_section(findings)
+    yield from skew_section(findings)
+    yield from shadow_section(findings)
     yield from _opinions(findings)
 
 
@@ -45,24 +52,26 @@ def _performance(findings: Sequence[WindowFinding]) -> Iterator[Section]:
         return
     metric = known[-1][1].metric
     alt = f"{metric} of each version in {len(findings)} windows with 95 % intervals"
-    blocks: list[Block] = [_image(figures.performance_over_time(findings), alt)]
+    blocks: list[Block] = [as_image(figures.performance_over_time(findings), alt)]
     judged = next((each for each in reversed(known) if each[1].labelled and not each[1].unripe), None)
     if judged is not None:
-        blocks += _parts(*judged, "the newest window" if judged is known[-1] else "the newest to be judged")
+        blocks += window_performance(
+            *judged, "the newest window" if judged is known[-1] else "the newest to be judged"
+        )
     yield Section("Performance", tuple(blocks))
 
 
-def _parts(window: str, found: Performance, which: str) -> Iterator[Block]:
+def window_performance(window: str, found: Performance, which: str) -> Iterator[Block]:
     """By slice, by score and by group, of one window."""
     if found.slices:
         dropped = [f"{item.column} {item.slice}" for item in found.slices if item.verdict == "dropped"]
         alt = f"{found.metric} by slice in {window}; dropped: {', '.join(dropped) or 'none'}"
         yield Text(f"Slices in {window}, {which}:")
-        yield _image(figures.slices(found), alt)
+        yield as_image(figures.slices(found), alt)
     if found.calibration is not None and found.calibration.bins:
         alt = f"Calibration in {window}: error {number(found.calibration.error.value)}"
         yield Text(f"Calibration in {window}, {which}:")
-        yield _image(figures.calibration_curve(found), alt)
+        yield as_image(figures.calibration_curve(found), alt)
     for gap in found.gaps:
         if gap.verdict == "failed":
             yield Text(f"Unequal treatment in {window}: {gap.why}.", remark=True)
@@ -74,7 +83,7 @@ def _drift(findings: Sequence[WindowFinding]) -> Iterator[Section]:
         return
     window, newest = known[-1]
     alt = f"Verdicts on {len(newest.features)} features in {len(findings)} windows"
-    blocks: list[Block] = [_image(figures.drift_heatmap(findings), alt)]
+    blocks: list[Block] = [as_image(figures.drift_heatmap(findings), alt)]
     drifted = list(newest.drifted)
     if newest.prediction == "drifted":
         drifted.insert(0, PREDICTION)
@@ -86,11 +95,11 @@ def _drift(findings: Sequence[WindowFinding]) -> Iterator[Section]:
         blocks.append(Text(f"What drifted in {window}{more}:"))
     for name in shown:
         alt = f"{name} in the reference and in {window}"
-        blocks.append(_image(figures.distribution(newest, name, window=window), alt))
+        blocks.append(as_image(figures.distribution(newest, name, window=window), alt))
     yield Section("Drift", tuple(blocks))
 
 
-def _trends(findings: Sequence[WindowFinding]) -> Iterator[Section]:
+def trend_section(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     newest = next((item.trend for _, item in reversed(_champions(findings)) if item.trend is not None), None)
     if newest is None:
         return
@@ -103,14 +112,14 @@ def _trends(findings: Sequence[WindowFinding]) -> Iterator[Section]:
         yield Section("Trends", (Text(says),))
         return
     blocks: list[Block] = [
-        _image(figures.trend(item), f"{item.feature}: {item.says}") for item in told[:_MOST_TRENDS]
+        as_image(figures.trend(item), f"{item.feature}: {item.says}") for item in told[:_MOST_TRENDS]
     ]
     rows = tuple((item.feature, Pill(item.verdict), item.says) for item in told)
     blocks.append(Table(("feature", "verdict", "what it does"), rows))
     yield Section("Trends", tuple(blocks))
 
 
-def _skew(findings: Sequence[WindowFinding]) -> Iterator[Section]:
+def skew_section(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [
         (finding.name, found) for finding, item in _champions(findings) if (found := item.skew) is not None
     ]
@@ -134,7 +143,7 @@ def _skew(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     yield Section("Training-serving skew", (told, Table(columns, rows, frozenset({"rows that differ"}))))
 
 
-def _shadows(findings: Sequence[WindowFinding]) -> Iterator[Section]:
+def shadow_section(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     deltas = [
         (finding.name, item.delta)
         for finding in findings
@@ -144,7 +153,7 @@ def _shadows(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     if deltas:
         window, newest = deltas[-1]
         alt = f"Metric of shadow v{newest.shadow} less that of the champion, and how often they disagree"
-        image = _image(figures.champion_beside_shadow(findings), alt)
+        image = as_image(figures.champion_beside_shadow(findings), alt)
         yield Section("Champion and shadow", (image, Text(f"In {window}: {newest.why}.")))
 
 
@@ -152,7 +161,7 @@ def _opinions(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     known = [(f.name, item.opinions) for f, item in _champions(findings) if item.opinions is not None]
     if known:
         window, newest = known[-1]
-        image = _image(figures.opinions_by_group(newest), f"Mean rating by user group in {window}")
+        image = as_image(figures.opinions_by_group(newest), f"Mean rating by user group in {window}")
         says = f"What users said of predictions in {window}. Opinions are never taken for ground truth."
         blocks: list[Block] = [Text(says), image]
         if remarks := tuple(
@@ -167,5 +176,6 @@ def _champions(findings: Sequence[WindowFinding]) -> list[tuple[WindowFinding, V
     return [(finding, item) for finding in findings if (item := finding.champion) is not None]
 
 
-def _image(chart: Chart, alt: str) -> Image:
-    return Image(chart.png(_DPI), alt)
+def as_image(chart: Chart, alt: str, dpi: int = _DPI) -> Image:
+    """A chart as a part of a page."""
+    return Image(chart.png(dpi), alt)

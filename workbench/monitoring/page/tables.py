@@ -22,7 +22,7 @@ from workbench.registry.card.document import (
     rows_of,
 )
 
-__all__ = ["table_sections"]
+__all__ = ["table_sections", "window_tables"]
 
 _WINDOWS_A_TABLE = 12  # what fits on a page
 _MARKS = {"drifted": "▲ ", "stable": "", "inconclusive": "? "}
@@ -32,13 +32,8 @@ _Line = list[tuple[WindowFinding, VersionFinding]]
 
 def table_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     """By version, the champions first."""
-    lines: dict[tuple[str, int], _Line] = {}
-    for finding in findings:
-        for item in finding.versions:
-            lines.setdefault((item.role, item.version), []).append((finding, item))
-    ordered = sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0][0], -each[0][1]))
-    by_version = tuple(_windows(f"{role} v{version}", line) for (role, version), line in ordered)
-    if by_version:
+    ordered = _by_version(findings)
+    if by_version := window_tables(findings):
         yield Section("Figures by version", by_version)
     blocks: list[Block] = []
     for (role, version), line in ordered:
@@ -49,6 +44,19 @@ def table_sections(findings: Sequence[WindowFinding]) -> Iterator[Section]:
     newest = (*_notes(findings), *_told(findings))
     if newest:
         yield Section("Newest window", newest)
+
+
+def window_tables(findings: Sequence[WindowFinding]) -> tuple[Table, ...]:
+    """Figures by window, a table for each role and version, the champions first."""
+    return tuple(_windows(f"{role} v{version}", line) for (role, version), line in _by_version(findings))
+
+
+def _by_version(findings: Sequence[WindowFinding]) -> list[tuple[tuple[str, int], _Line]]:
+    lines: dict[tuple[str, int], _Line] = {}
+    for finding in findings:
+        for item in finding.versions:
+            lines.setdefault((item.role, item.version), []).append((finding, item))
+    return sorted(lines.items(), key=lambda each: (each[0][0] != CHAMPION, each[0][0], -each[0][1]))
 
 
 def _windows(who: str, line: _Line) -> Table:

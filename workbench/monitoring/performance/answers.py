@@ -169,5 +169,5 @@ def _known_at(kept: pd.DataFrame, known: NDArray[np.bool_]) -> NDArray[np.dateti
 
     if "known_at" not in kept:
         return np.full(len(kept), np.datetime64("NaT", "us"))
-    moments = pd.to_datetime(kept["known_at"], utc=True, errors="coerce").dt.tz_localize(None)
+    moments = pd.to_datetime(kept["known_at"], utc=True, errors="coerce", cache=False).dt.tz_localize(None)
     return np.where(known, moments.to_numpy("datetime64[us]"), np.datetime64("NaT", "us"))

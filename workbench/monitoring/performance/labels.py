@@ -18,9 +18,10 @@ The delays of a young window are those of its quick labels only, which is why it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -151,9 +152,9 @@ class UsualLabels:
     settled: bool
 
 
-def usual_labels(earlier: Sequence[Labels]) -> UsualLabels | None:
-    """What the earlier windows (oldest first, as last measured) tell; None when too few of them can."""
-    lately = [labels for labels in earlier if labels.labelled >= _FEWEST_LABELS][-_LATELY:]
+def usual_labels(earlier: Iterable[Labels]) -> UsualLabels | None:
+    """What the earlier windows (the newest first, as last measured) tell; None when too few of them can."""
+    lately = list(islice((labels for labels in earlier if labels.labelled >= _FEWEST_LABELS), _LATELY))
     settled = [labels for labels in lately if labels.settled]
     ripe = [labels for labels in lately if labels.state == "ripe" and labels.in_after_hours >= 0]
     telling = settled if len(settled) >= _FEWEST_WINDOWS else ripe
@@ -218,7 +219,8 @@ def _quantiles(delays: Floats) -> tuple[float, float, float]:
 def _utc(moments: Any) -> Any:
     import pandas as pd
 
-    return pd.to_datetime(moments, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
+    # Without a cache, for which it would look at thousands of moments one by one.
+    return pd.to_datetime(moments, utc=True, cache=False).dt.tz_localize(None).to_numpy("datetime64[us]")
 
 
 def _naive(moment: datetime) -> datetime:

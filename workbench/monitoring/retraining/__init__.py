@@ -2,6 +2,7 @@
 
 ======================  =====================================================================
 :func:`decide`          whether the policy calls for a challenger, and why
+:func:`decide_within`   the same inside a notebook that does it by itself, alone and as things stand
 :func:`explain`         the decision and what became of it, in one paragraph
 :func:`retrain`         apply the policy, and go on with what is under way
 :func:`retrainings`     what became of all that were ever begun
@@ -10,6 +11,7 @@
 
 from __future__ import annotations
 
+from workbench.monitoring.retraining.calling import decide_within
 from workbench.monitoring.retraining.deciding import Decision, Situation, decide
 from workbench.monitoring.retraining.explaining import explain
 from workbench.monitoring.retraining.policy import Retrained, retrain, retrainings
@@ -23,6 +25,7 @@ __all__ = [
     "Shadowed",
     "Situation",
     "decide",
+    "decide_within",
     "explain",
     "judge_shadow",
     "retrain",

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-from sqlalchemy.exc import SQLAlchemyError
+from contextlib import contextmanager
 
 from workbench.store import leases
 from workbench.store.clock import SystemClock
@@ -34,22 +31,10 @@ def alone(database: Database, name: str, seconds: float = SECONDS) -> Iterator[N
         Somebody else has it.
     """
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    clock, over = SystemClock(), threading.Event()
+    clock = SystemClock()
     with leases.lease(database, name, holder, seconds, clock) as held:
-        newest = [held]
-
-        def renew() -> None:
-            while not over.wait(seconds / 3):
-                # A store that is away may be back in time; one who lost it meets rows that others changed.
-                with suppress(SQLAlchemyError):
-                    if (renewed := leases.renew(database, newest[0], seconds, clock)) is not None:
-                        newest[0] = renewed
-
-        thread = threading.Thread(target=renew, name=f"lease {name}", daemon=True)
-        thread.start()
+        renewal = leases.Renewal(database, held, seconds, clock)
         try:
             yield
         finally:
-            over.set()
-            thread.join()
-            leases.release(database, newest[0])
+            leases.release(database, renewal.end())

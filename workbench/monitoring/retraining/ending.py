@@ -9,17 +9,17 @@ from sqlalchemy import Connection
 
 from workbench import registry
 from workbench.monitoring.retraining import record
+from workbench.monitoring.retraining.meanwhile import is_in_shadow, made_shadow
 from workbench.monitoring.retraining.record import Outcome, Retraining
 from workbench.monitoring.retraining.shadowing import Shadowed
 from workbench.project import Project
-from workbench.registry.aliases import is_shadow
 from workbench.registry.gates.validation import plain
 from workbench.store import backlog
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 from workbench.tracking import environment
 
-__all__ = ["end"]
+__all__ = ["end", "retire_refused"]
 
 
 def end(
@@ -37,21 +37,31 @@ def end(
 ) -> Retraining:
     """Write down what became of it; what ``asks`` for a person is on the backlog in the same moment.
 
-    A challenger that was refused answers nobody any longer, not even in the shadow.
+    A challenger that was refused answers nobody any longer, not even in the shadow. That follows what is on
+    record: without it a later call would judge again what was refused already.
     """
     now, more = clock.now(), {**evidence, "explanation": told}
     if shadowed is not None:
         more["shadow"] = plain(asdict(shadowed))
-    if decision == "refused" and item.version:
-        version = registry.get_version(project, item.version)
-        if any(map(is_shadow, version.aliases)):
-            registry.retire(project, item.version, reason=item.in_short, clock=clock)
     changes |= {"decision": decision, "decided_at": now}
     with database.write() as connection:
         done = record.advance(connection, item, "decided", now, more, **changes)
         if asks:
             _ask(connection, project, done, clock)
+    retire_refused(project, done, clock)
     return done
+
+
+def retire_refused(project: Project, done: Retraining, clock: Clock) -> None:
+    """Take a refused challenger out of the shadow, if it is there still and nobody has put it back since.
+
+    Whoever is killed after a refusal leaves that to the next call.
+    """
+    if done.decision != "refused" or done.version is None or done.decided_at is None:
+        return
+    entry = made_shadow(project, done.version)
+    if entry is not None and entry.at <= done.decided_at and is_in_shadow(project, done.version):
+        registry.retire(project, done.version, reason=done.in_short, clock=clock)
 
 
 def _ask(connection: Connection, project: Project, done: Retraining, clock: Clock) -> None:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy.exc import IntegrityError
 
 from workbench import registry
+from workbench.config.retraining import Trigger
 from workbench.errors import LeaseHeld
 from workbench.execution import pipeline
 from workbench.execution.progress import Progress
 from workbench.monitoring.findings import record as findings
 from workbench.monitoring.findings.finding import WindowFinding
 from workbench.monitoring.retraining import record
-from workbench.monitoring.retraining.alone import alone
-from workbench.monitoring.retraining.deciding import Decision, decide
+from workbench.monitoring.retraining.calling import called_for, turn
+from workbench.monitoring.retraining.deciding import Decision
+from workbench.monitoring.retraining.ending import retire_refused
 from workbench.monitoring.retraining.record import Retraining
-from workbench.monitoring.retraining.situation import look_around
 from workbench.monitoring.retraining.steps import Steps, Train, given
 from workbench.project import Project
-from workbench.registry import ModelVersion
+from workbench.registry.aliases import CHAMPION
 from workbench.registry.plateau import Plateau, plateau
 from workbench.store.clock import Clock
 from workbench.store.database import Database, open_database
 
 __all__ = ["Retrained", "retrain", "retrainings"]
+
+_OF_FINDINGS: set[Trigger] = {"performance", "data_drift"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,7 @@ def retrain(
         call = _Call(project, database, log, clock, scheduled, train)
         if dry_run:
             return call.preview()
-        with alone(database, f"retraining {project.model.name}"):
+        with turn(project, database):
             return call.go(progress)
     finally:
         database.close()
@@ -131,12 +133,11 @@ class _Call:
     train: Train
 
     def preview(self) -> Retrained:
-        found = self._findings()
         item = self._under_way()
         if item is None:
-            decision, why_not, _ = self._decide(found)
-            if why_not or not decision.retrain:
-                return Retrained(why_not or decision.reason, would="do nothing")
+            decision, _ = self._decide()
+            if not decision.retrain:
+                return Retrained(decision.reason, would="do nothing")
             policy = self.project.config.retraining
             parameters = given(self.project, decision.parameters)
             told = ", ".join(f"{name}={value}" for name, value in parameters.items())
@@ -144,7 +145,10 @@ class _Call:
                 decision.reason,
                 would=f"run {', '.join(policy.phases)}{f' with {told}' if told else ''}, then {self._then()}",
             )
-        steps = Steps(self.project, self.database, found, self.clock)
+        steps = Steps(self.project, self.database, self._findings(), self.clock)
+        over = steps.taken_out_of_hand(item) if item.version is not None else None
+        if over is not None:
+            return Retrained(over[1], item, would=f"end it as {over[0]}")
         waits = steps.waits_for(item) if item.status == "shadowing" else ""
         would = {
             "training": "go on with its phases; those that have finished are up to date",
@@ -154,46 +158,34 @@ class _Call:
         return Retrained(item.reason, item, waits, would[item.status])
 
     def go(self, progress: Progress | None) -> Retrained:
-        found = self._findings()
         item = self._under_way()
         if item is None:
-            decision, why_not, champion = self._decide(found)
-            if why_not or not decision.retrain:
-                return Retrained(why_not or decision.reason)
+            self._finish_last()
+            decision, champion = self._decide()
+            if not decision.retrain:
+                return Retrained(decision.reason)
             given(self.project, decision.parameters)
             item = self._begin(decision, champion)
-        steps = Steps(self.project, self.database, found, self.clock, progress, self.train)
+        steps = Steps(self.project, self.database, self._findings(), self.clock, progress, self.train)
         item = steps.go_on(item)
         waits = steps.waits_for(item) if item.status == "shadowing" else ""
         flat = plateau(self.project) if item.status == "decided" else None
         return Retrained(item.explanation, item, waits, plateau=flat)
 
-    def _decide(self, found: Sequence[WindowFinding]) -> tuple[Decision, str, int | None]:
-        """What the policy says, why it was answered already, and the champion that it is about."""
-        config, champion = self.project.config, registry.champion(self.project)
-        number = champion.version if champion is not None else None
-        now = self.clock.now()
-        decision = decide(
-            [finding for finding in found if _is_about(finding, champion)],
-            retraining=config.retraining,
-            monitoring=config.monitoring,
-            now=now,
-            situation=look_around(
-                self.project, self.database, self.log, champion, now, scheduled=self.scheduled
-            ),
-        )
-        if not decision.retrain:
-            return decision, "", number
+    def _decide(self) -> tuple[Decision, int | None]:
+        """What the policy says, and the champion that it is about."""
+        looks = _OF_FINDINGS & set(self.project.config.retraining.trigger)  # else none has to be read
+        found, now = self._findings() if looks else [], self.clock.now()
+        champion = registry.current(self.project, CHAMPION)
+        about = (self.project, self.database, self.log, found, now, champion)
+        return called_for(*about, scheduled=self.scheduled), champion
+
+    def _finish_last(self) -> None:
+        """What a call that was killed has decided, and not yet done."""
         with self.database.read() as connection:
-            before = record.answered(connection, self.project.model.name, decision, number)
-        if before is None:
-            return decision, "", number
-        return (
-            decision,
-            f"No retraining: {', '.join(decision.cause)} led to retraining {before.id} already, which was "
-            f"{before.decision} on {before.updated_at:%Y-%m-%d}. {before.explanation}",
-            number,
-        )
+            last = record.newest(connection, self.project.model.name)
+        if last is not None:
+            retire_refused(self.project, last, self.clock)
 
     def _begin(self, decision: Decision, champion: int | None) -> Retraining:
         name = self.project.model.name
@@ -218,9 +210,3 @@ class _Call:
         )
         last = "promote it" if policy.action == "promote" else "ask on the backlog whether to promote it"
         return f"{first or 'if its gates pass, '}{last}"
-
-
-def _is_about(finding: WindowFinding, champion: ModelVersion | None) -> bool:
-    """Whether a window shows the present champion: what earlier ones did is no reason any more."""
-    seen = finding.champion
-    return seen is None or champion is None or seen.version == champion.version

@@ -27,6 +27,7 @@ __all__ = [
     "answered",
     "begin",
     "decided_last",
+    "newest",
     "read",
     "under_way",
 ]
@@ -106,10 +107,17 @@ def under_way(connection: Connection, model: str) -> Retraining | None:
     return _retraining(row) if row else None
 
 
-def decided_last(connection: Connection, model: str) -> datetime | None:
-    """When the last one was decided."""
-    query = select(func.max(_TABLE.c.decided_at)).where(_TABLE.c.model == model)
-    found: datetime | None = connection.scalar(query)
+def newest(connection: Connection, model: str) -> Retraining | None:
+    """The one that was begun last."""
+    query = select(_TABLE).where(_TABLE.c.model == model).order_by(_TABLE.c.id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return _retraining(row) if row else None
+
+
+def decided_last(connection: Connection, model: str, now: datetime) -> datetime | None:
+    """When the last one was decided until now, but for those that failed: they may be tried again at once."""
+    about = (_TABLE.c.model == model) & (_TABLE.c.decision != "failed") & (_TABLE.c.decided_at <= now)
+    found: datetime | None = connection.scalar(select(func.max(_TABLE.c.decided_at)).where(about))
     return found
 
 

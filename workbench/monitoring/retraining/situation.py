@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -13,8 +14,9 @@ from workbench.errors import DatasetNotFound
 from workbench.execution.rerun import record as runs
 from workbench.monitoring.retraining import record
 from workbench.monitoring.retraining.deciding import Situation
+from workbench.monitoring.retraining.record import Retraining
 from workbench.project import Project
-from workbench.registry import ModelVersion
+from workbench.registry import ModelVersion, Validation
 from workbench.store.database import Database
 from workbench.store.tables import ground_truth
 from workbench.tracking.inputs import is_published
@@ -26,7 +28,7 @@ def look_around(
     project: Project,
     database: Database,
     log: str,
-    champion: ModelVersion | None,
+    champion: int | None,
     now: datetime,
     *,
     scheduled: bool,
@@ -37,12 +39,21 @@ def look_around(
     ----------
     log : str
         Under which ground truth is filed.
+    champion : int or None
+        Its version.
     """
     policy = project.config.retraining
-    news = _newer(project, champion, policy) if champion is not None and "new_data" in policy.trigger else ()
+    news: tuple[str, ...] = ()
+    if champion is not None and "new_data" in policy.trigger:
+        news = _newer(project, registry.get_version(project, champion), policy)
     with database.read() as connection:
-        last = record.decided_last(connection, project.model.name)
-        labels = _labels(connection, project, log, now) if policy.minimum_labels else None
+        last = record.decided_last(connection, project.model.name, now)
+        before = record.read(connection, project.model.name) if policy.minimum_labels else []
+    labels = None
+    if policy.minimum_labels:
+        seen_until = _seen_until(project, before, now)
+        with database.read() as connection:
+            labels = _labels(connection, log, seen_until, now)
     return Situation(news, scheduled, labels, last)
 
 
@@ -78,11 +89,31 @@ def _learnt_from(
     return found
 
 
-def _labels(connection: Connection, project: Project, log: str, now: datetime) -> int:
-    """Predictions whose truth became known after what any version has learnt from."""
-    learnt = [version.trained_until for version in registry.list_versions(project) if version.trained_until]
+def _labels(connection: Connection, log: str, seen_until: datetime | None, now: datetime) -> int:
+    """Predictions whose truth became known after what the trainings so far have seen."""
     truth = ground_truth.c
     about = select(truth.prediction_id, truth.business_key).where(truth.log == log, truth.known_at <= now)
-    if learnt:
-        about = about.where(truth.known_at > max(learnt))
+    if seen_until is not None:
+        about = about.where(truth.known_at > seen_until)
     return connection.scalar(select(func.count()).select_from(about.distinct().subquery())) or 0
+
+
+def _seen_until(project: Project, retrainings: Sequence[Retraining], now: datetime) -> datetime | None:
+    """Until when trainings have learnt from outcomes, or judged by them; None before the first.
+
+    Of moments after ``now`` nothing was known then: a replay of a past year, or a clock that was set back.
+
+    A retraining was given the outcomes that were known when it began. What made other versions has seen at
+    least all that they learnt from, and the rows that the newest of them was judged on.
+    """
+    seen = [item.called_for.known_until for item in retrainings if item.version is not None]
+    learnt = {
+        (version.trained_until, version.version): version
+        for version in registry.list_versions(project)
+        if version.trained_until is not None
+    }
+    if learnt:
+        until, _ = newest = max(learnt)
+        judged = Validation.from_dict(registry.evidence(learnt[newest], project)).end
+        seen += [until] if judged is None else [until, judged]
+    return max((each for each in seen if each <= now), default=None)

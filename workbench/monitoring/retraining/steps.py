@@ -15,14 +15,14 @@ from workbench.errors import PromotionRefused
 from workbench.execution import pipeline
 from workbench.execution.progress import PipelineResult, Progress
 from workbench.monitoring.findings.finding import WindowFinding
-from workbench.monitoring.retraining import record
+from workbench.monitoring.retraining import meanwhile, record
 from workbench.monitoring.retraining.ending import end
 from workbench.monitoring.retraining.explaining import explain
 from workbench.monitoring.retraining.record import Outcome, Retraining
 from workbench.monitoring.retraining.shadowing import Shadowed, judge_shadow, waiting
 from workbench.project import Project
-from workbench.registry import LedgerEntry, ModelVersion, Validation
-from workbench.registry.aliases import CHAMPION, is_shadow
+from workbench.registry import ModelVersion, Validation
+from workbench.registry.aliases import CHAMPION
 from workbench.store.clock import Clock
 from workbench.store.database import Database
 
@@ -84,7 +84,7 @@ class Steps:
 
     def waits_for(self, item: Retraining) -> str:
         """What a challenger in the shadow waits for; empty when it may be decided on."""
-        since = self._entry(item, shadow=True)
+        since = meanwhile.made_shadow(self.project, item.version or 0)
         begun = since.at if since is not None else item.updated_at
         return waiting(self.project.config.retraining, self.shadowed(item), begun, self.clock.now())
 
@@ -100,6 +100,11 @@ class Steps:
         if version is None:
             why = f"{item.reason} {_failure(result)}"
             return self._end(item, "failed", why, asks=True, evidence=told, run_id=result.run_id)
+        with self.database.read() as connection:
+            known = record.read(connection, item.model)
+        if why := meanwhile.why_not_newer(self.project, item, known, version):
+            why = f"There is nothing newer to learn from: its phases are up to date, and {why}."
+            return self._end(item, "refused", f"{item.reason} {why}", evidence=told)
         run_id = version.tag("pipeline_run_id") or result.run_id
         found: dict[str, Any] = {"run_id": run_id, "version": version.version}
         with self.database.write() as connection:
@@ -113,8 +118,8 @@ class Steps:
 
     def _validated(self, item: Retraining) -> Retraining:
         policy = self.project.config.retraining
-        if (over := self._taken_out_of_hand(item)) is not None:
-            return over
+        if (over := self.taken_out_of_hand(item)) is not None:
+            return self._end(item, *over)
         validation = self._validation(item)
         if why := self._unfair(item, validation):
             return self._end(item, "refused", f"{item.reason} {why}", asks=True)
@@ -127,8 +132,7 @@ class Steps:
         return self._end(item, "proposed", explain(item.called_for, validation, promoted=False), asks=True)
 
     def _shadow(self, item: Retraining) -> Retraining:
-        held = registry.get_version(self.project, item.version or 0).aliases
-        if not any(map(is_shadow, held)):
+        if not meanwhile.is_in_shadow(self.project, item.version or 0):
             try:
                 registry.promote(
                     self.project, item.version or 0, to="shadow", reason=item.in_short, clock=self.clock
@@ -139,8 +143,8 @@ class Steps:
             return record.advance(connection, item, "shadowing", self.clock.now())
 
     def _shadowing(self, item: Retraining) -> Retraining:
-        if (over := self._taken_out_of_hand(item)) is not None:
-            return over
+        if (over := self.taken_out_of_hand(item)) is not None:
+            return self._end(item, *over)
         if self.waits_for(item):
             return item
         shadowed, validation = self.shadowed(item), self._validation(item)
@@ -167,9 +171,10 @@ class Steps:
             return self._end(item, "proposed", f"{item.reason} {error.message}.", asks=True)
         return self._end(item, "promoted", told)
 
-    def _taken_out_of_hand(self, item: Retraining) -> Retraining | None:
-        """The end of a retraining that the ledger has decided: by a call that was killed, or by a person."""
-        present, entry = registry.current(self.project, CHAMPION), self._entry(item)
+    def taken_out_of_hand(self, item: Retraining) -> tuple[Outcome, str] | None:
+        """What the ledger has decided, and how: by a killed call, or by a person; None if nothing."""
+        present = registry.current(self.project, CHAMPION)
+        entry = meanwhile.made_champion(self.project, item.version or 0)
         if entry is not None:
             shadowed = self.shadowed(item) if item.status == "shadowing" else None
             told = explain(item.called_for, self._validation(item), promoted=True, shadowed=shadowed)
@@ -177,24 +182,15 @@ class Steps:
                 told += f" {entry.who} promoted it: {entry.reason}."
             if present != item.version:
                 told += f" Since then v{present} has taken its place."
-            return self._end(item, "promoted", told)
+            return "promoted", told
         if present != item.champion:
             was, now = (f"v{number}" if number else "nobody" for number in (item.champion, present))
             why = f"It was held against {was}, but champion is {now} by now: retrain again."
-            return self._end(item, "refused", f"{item.reason} {why}")
+            return "refused", f"{item.reason} {why}"
+        if (away := meanwhile.taken_away(self.project, item.version or 0)) is not None:
+            why = f"v{item.version} is {away.alias} no longer: {away.who} took it out on {away.at:%Y-%m-%d}"
+            return "refused", f"{item.reason} {why}: {away.reason}. The champion stays."
         return None
-
-    def _entry(self, item: Retraining, *, shadow: bool = False) -> LedgerEntry | None:
-        """The ledger's newest entry that made it champion, or a shadow."""
-        return next(
-            (
-                entry
-                for entry in reversed(registry.ledger(self.project))
-                if entry.to_version == item.version
-                and (is_shadow(entry.alias) if shadow else entry.alias == CHAMPION)
-            ),
-            None,
-        )
 
     def _validation(self, item: Retraining) -> Validation:
         version = registry.get_version(self.project, item.version or 0)

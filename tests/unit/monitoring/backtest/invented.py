@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from workbench.monitoring.backtest.outcome import Backtest, Day, Event, EventKind, PolicyOutcome, Span
 
-__all__ = ["BEGAN", "UNTIL", "Policy", "at", "backtest", "four", "many"]
+__all__ = ["BEGAN", "UNTIL", "Policy", "at", "backtest", "four", "many", "moved"]
 
 BEGAN, UNTIL = date(2013, 1, 1), date(2014, 1, 1)
 _ROWS = 900
@@ -23,7 +23,7 @@ class Policy:
     """What a policy is invented to have done.
 
     ``gain`` holds what each day was worth more than without it, from a day on; ``promoted`` all of those that
-    it retrained and did not refuse.
+    it retrained and did not refuse; its models refuse so many rows a day.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Policy:
     rolled_back: Sequence[date] = ()
     alerts: Mapping[date, bool | None] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    refuses: int = 0
     seconds: float = 40.0
 
 
@@ -88,6 +89,14 @@ def four(**changes: Any) -> Backtest:
     )
 
 
+def moved(found: Backtest, at: datetime, timezone: str) -> Backtest:
+    """The same in another zone, all that happened having happened at one moment."""
+    policies = (
+        replace(item, events=tuple(replace(event, at=at) for event in item.events)) for item in found.policies
+    )
+    return replace(found, policies=tuple(policies), timezone=timezone)
+
+
 def many(count: int = 24) -> Backtest:
     """A sweep: the more often a variant retrains, the more it is worth, and ever less so."""
     variants = []
@@ -127,7 +136,8 @@ def _outcome(
             Day(
                 day=day,
                 version=1 + sum(when <= day for when in policy.retrained),
-                rows=_ROWS,
+                asked=_ROWS,
+                answered=_ROWS - policy.refuses,
                 labelled=_ROWS if known else 0,
                 positives=200 if known else 0,
                 worth=1500.0 + weather + gain + chance if known and unit else None,
@@ -159,7 +169,8 @@ def _spans(days: list[Day], unit: str) -> list[Span]:
                 name,
                 at(inside[0].day),
                 at(inside[-1].day + timedelta(days=1)),
-                sum(day.rows for day in inside),
+                sum(day.asked for day in inside),
+                sum(day.answered for day in inside),
                 sum(day.labelled for day in inside),
                 metric,
                 None if metric is None else metric - 0.015,

@@ -19,7 +19,7 @@ from workbench.project import Project, open_project
 
 #: The first order, and the day on which lateness turns its back on size.
 FIRST, TURN = "2026-01-01", "2026-02-20"
-SINCE, UNTIL = date(2026, 1, 25), date(2026, 3, 31)
+SINCE, UNTIL = date(2026, 1, 25), date(2026, 3, 24)
 #: Nobody ever learns what became of the orders of these days, and nobody orders on that one.
 UNTOLD, SILENT = ("2026-03-12", "2026-03-13"), "2026-03-20"
 
@@ -102,7 +102,7 @@ holdout_days = 10
 dataset = "orders"
 known_at = "known_at"
 from = 2026-01-25
-until = 2026-03-31
+until = 2026-03-24
 """
 
 
@@ -158,10 +158,16 @@ def make_shop(root: Path, rows: pd.DataFrame, more: str = "") -> Project:
     return project
 
 
-def backtested(project: Project, policies: Sequence[Policy | str], **more: Any) -> Backtest:
-    """What comes of policies; with a tracking store that was migrated before, which takes seconds."""
-    place = Place.of(project, more.get("name", ""))
+def placed(project: Project, name: str = "") -> Place:
+    """Where a backtest lies; with a tracking store that was migrated before, which takes seconds."""
+    place = Place.of(project, name)
     place.shared.state.mkdir(parents=True, exist_ok=True)
     if not (place.shared.state / "mlflow.db").exists():
         shutil.copyfile(migrated_stores() / "mlflow.db", place.shared.state / "mlflow.db")
+    return place
+
+
+def backtested(project: Project, policies: Sequence[Policy | str], **more: Any) -> Backtest:
+    """What comes of policies."""
+    placed(project, more.get("name", ""))
     return run(project, policies, **more)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 
 from tests.unit.monitoring.backtest import invented
 from tests.unit.monitoring.backtest.invented import BEGAN, UNTIL, Policy, backtest
-from workbench.monitoring.backtest.choosing import Choice, choose
+from workbench.monitoring.backtest.choosing import Choice, choose, trained
 from workbench.monitoring.backtest.outcome import Backtest
 
 SEPTEMBER = date(2013, 9, 1)
@@ -70,6 +70,23 @@ def test_the_same_seed_chooses_the_same_to_the_bit() -> None:
     found = invented.many()
     assert choose(found) == choose(Backtest.from_json(found.to_json()))
     assert choose(found, seed=1).whole.of("never") != choose(found).whole.of("never")
+
+
+@pytest.mark.parametrize(
+    ("at", "timezone", "day"),
+    [
+        (datetime(2013, 8, 31, 22, tzinfo=UTC), "Europe/Berlin", SEPTEMBER),
+        (datetime(2013, 9, 1, 3, 59, tzinfo=UTC), "America/New_York", date(2013, 8, 31)),
+        (datetime(2013, 9, 1, 4, tzinfo=UTC), "America/New_York", SEPTEMBER),
+    ],
+)
+def test_a_retraining_is_paid_on_the_day_of_the_place(at: datetime, timezone: str, day: date) -> None:
+    once = backtest([Policy("never"), Policy("drift", {_MARCH: 100.0}, [_MARCH])])
+    found = invented.moved(once, at, timezone)
+    choice = _chosen(found, retraining_costs=500.0)
+    assert trained(found, "drift") == [day]
+    assert choice.seen.of("drift").retrainings == (day < SEPTEMBER)
+    assert choice.unseen.of("drift").retrainings == (day >= SEPTEMBER)
 
 
 # -- whether it held on days that it had not seen ----------------------------------------------------------

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.dates import date2num
 
 from tests.unit.monitoring.backtest import invented
 from tests.unit.monitoring.backtest.invented import Policy, backtest
@@ -103,6 +104,27 @@ def test_stretches_without_labels_are_shaded_and_drawn_by_nobody() -> None:
     assert "no labels" in [text.get_text() for text in chart.legends[0].get_texts()]
     middle = _drawn(quality_over_time, found).axes[0].lines[0]
     assert np.isnan(np.asarray(middle.get_ydata(), float)[5])
+
+
+def test_what_happened_is_drawn_and_paid_on_the_day_of_the_place() -> None:
+    """The first moment of September in Berlin, which is August in UTC."""
+    drift = Policy("drift", {date(2013, 3, 1): 100.0}, [date(2013, 3, 1)])
+    found = invented.moved(
+        backtest([Policy("never"), drift]), datetime(2013, 8, 31, 22, tzinfo=UTC), "Europe/Berlin"
+    )
+    place = date2num(SEPTEMBER)  # type: ignore[no-untyped-call]
+    lane = _drawn(events_over_time, found).axes[0]
+    marks = [line.get_xdata() for line in lane.lines if line.get_marker() == "^"]
+    assert np.ravel(marks).tolist() == [place]
+    dotted = _drawn(quality_over_time, found).axes[0].lines
+    assert [list(line.get_xdata()) for line in dotted if line.get_linestyle() == ":"] == [[place, place]]  # type: ignore[call-overload]
+    choice = choose(found, until=SEPTEMBER, retraining_costs=1e6)
+    main = worth_over_time(found, choice).axes[0].lines
+    (dot,) = [line for line in main if line.get_marker() == "o" and len(line.get_xdata())]  # type: ignore[arg-type]
+    assert list(dot.get_xdata()) == [place]  # type: ignore[arg-type]
+    (line,) = [line for line in main if line.get_marker() == "None" and np.ptp(line.get_ydata()) > 5e5]
+    steps = np.diff(np.asarray(line.get_ydata(), float))
+    assert np.asarray(line.get_xdata(), float)[1 + int(steps.argmin())] == place
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)

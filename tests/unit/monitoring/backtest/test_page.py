@@ -18,7 +18,7 @@ from workbench.monitoring.backtest.outcome import Backtest
 from workbench.monitoring.backtest.page import answer, backtest_page, publish
 from workbench.monitoring.backtest.page.answer import heading
 from workbench.monitoring.backtest.page.tables import detail_sections, ranking
-from workbench.registry.card.document import Image, Page, Section, Table, Text
+from workbench.registry.card.document import Bullets, Facts, Image, Page, Section, Table, Text
 
 SEPTEMBER, _MARCH = date(2013, 9, 1), date(2013, 3, 1)
 
@@ -46,7 +46,7 @@ def test_the_answer_says_what_was_gained_how_sure_that_is_and_that_it_held(page:
     assert page.lead == (
         "Over January to August 2013 “drift” would have brought about 15,700 more minutes of waiting saved "
         "than “never” (between 8,400 and 23,000), with 2 retrainings. “monthly” came out ahead of it by "
-        "7,680 (between −2,900 and 18,000), which may be chance, with 7 retrainings. Over September to "
+        "7,680 (between −2,900 and 18,000), which may be chance, and takes 7 retrainings. Over September to "
         "December 2013, which the choice had not seen, it held: it would have brought about 11,700 more "
         "minutes of waiting saved than “never” there (between 6,200 and 17,000), and no policy was surely "
         "better."
@@ -119,6 +119,46 @@ def test_the_table_holds_what_each_policy_did_and_lost_against_the_best(page: Pa
     assert rows["monthly"][3:6] == ("0", "11: 8 promoted, 3 refused", "none raised")
     assert rows["performance"][4] == "2: 2 promoted, 1 rolled back"
     assert rows["never"][4:6] == ("0", "1 of 3, 1 unknown")
+
+
+def test_rows_without_an_answer_are_said_with_what_they_count_as() -> None:
+    policies = [Policy("never", refuses=2), Policy("drift", {_MARCH: 100.0}, [_MARCH]), Policy("all")]
+    found = backtest(policies)
+    page = backtest_page(found, choose(found, until=SEPTEMBER))
+    table = next(block for block in _section(page, "Policies").blocks if isinstance(block, Table))
+    at = table.columns.index("answered")
+    rows = {row[0] if isinstance(row[0], str) else row[0][0]: row[at] for row in table.rows}  # type: ignore[index]
+    assert rows["never"] == "327,770 of 328,500"
+    assert rows["all"] == "328,500 of 328,500"
+    (bullets,) = _section(page, "What it cannot know").blocks
+    assert isinstance(bullets, Bullets)
+    assert dict(bullets.items)["Not answered"] == (
+        "of 328,500 rows that were asked, 730 under “never” got no answer: each counts as not flagged, so "
+        "that all policies are valued on the same rows; the roc auc knows of answers only"
+    )
+    windows = next(block for block in _section(page, "Policy by policy").blocks if isinstance(block, Table))
+    assert windows.columns[:4] == ("window", "asked", "answered", "labelled")
+
+
+def test_how_it_was_made_says_how_much_at_a_time(page: Page) -> None:
+    (facts,) = _section(page, "How it was made").blocks
+    assert isinstance(facts, Facts)
+    assert dict(facts.pairs)["history"] == "January to December 2013, a day at a time"
+    steps = ("hour", "7d", "500 rows")
+    paces = [replace(invented.four(), step=step).pace for step in steps]
+    assert paces == ["an hour", "7d", "500 rows"]
+
+
+def test_how_fresh_memory_was_taken_to_be_is_said(page: Page) -> None:
+    found = replace(invented.four(), memory_note="weather is as fresh as if it had just been written")
+    told, untold = (
+        _section(each, "What it cannot know").blocks[0]
+        for each in (backtest_page(found, choose(found, until=SEPTEMBER)), page)
+    )
+    assert isinstance(told, Bullets)
+    assert isinstance(untold, Bullets)
+    assert ("How fresh memory is", found.memory_note) in told.items
+    assert "How fresh memory is" not in dict(untold.items)
 
 
 def test_names_are_text_nothing_runs_and_files_hold_all_that_the_page_was_made_of(tmp_path: Path) -> None:

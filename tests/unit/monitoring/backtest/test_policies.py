@@ -13,7 +13,7 @@ from tests.projects import make_project
 from workbench.config import Config
 from workbench.errors import UnknownName, UsageError
 from workbench.monitoring.backtest import USUAL, Policy, find, parse_variation, read_file, vary
-from workbench.monitoring.backtest.settings import as_toml, left_out, settings_of, slug
+from workbench.monitoring.backtest.settings import as_toml, left_out, memory_note, settings_of, slug
 from workbench.project import Project, open_project
 
 _SETTINGS = """
@@ -125,6 +125,21 @@ def test_a_world_reaches_nobody_outside(project: Project) -> None:
     assert (config.retraining.training_days, config.gates.minimum_rows) == (60, 7)
     assert config.gates.latency_ms > 1e6
     assert any("p99_ms" in note for note in left_out(project))
+
+
+def test_how_fresh_memory_is_taken_to_be_is_said_where_there_is_any(project: Project) -> None:
+    assert memory_note(project) == ""
+    path = project.root / "workbench.toml"
+    path.write_text(path.read_text().replace("[model]\n", '[model]\nmemory = ["weather", "routes"]\n'))
+    told = memory_note(open_project(project.root))
+    assert told.startswith("weather, routes are written when something is trained")
+    assert told.endswith("in production they are only as fresh as the schedules that write them")
+
+
+def test_a_trigger_that_cannot_be_tried_is_refused(project: Project) -> None:
+    eager = Policy("eager", "", {"retraining.trigger": ["new_data", "performance"]})
+    with pytest.raises(UsageError, match="policy eager: its trigger new_data cannot be tried, since nobody"):
+        settings_of(project, eager, {})
 
 
 def test_settings_survive_as_toml() -> None:

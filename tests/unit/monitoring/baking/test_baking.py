@@ -14,6 +14,7 @@ from tests.baked import answer, asked, log_of
 from tests.unit.monitoring.baking.conftest import Make
 from tests.unit.registry import small
 from workbench.cli import monitor as command
+from workbench.cli import status as status_command
 from workbench.monitoring.alerts import read
 from workbench.monitoring.baking import Baking, bake
 from workbench.project import Project
@@ -73,7 +74,7 @@ def test_a_champion_that_cannot_answer_is_rolled_back_once_and_everybody_can_see
         "rollback",
         8,
     )
-    says = "40 of 100 rows failed (40.00%), 1.00% may"
+    says = "40 of 100 requests failed (40.00%), 1.00% may"
     assert last.reason == f"failed_share of the baking period: {says}"
     assert str(found) == f"v2 was rolled back while baking: {last.reason}"
     (item,) = watched.items()
@@ -112,6 +113,41 @@ def test_a_champion_that_answers_well_passes_and_nobody_is_told(make: Make) -> N
     assert (watched.items(), watched.alerts()) == ([], [])
 
 
+@pytest.mark.practice("P4")
+def test_a_period_in_which_nobody_could_judge_anything_is_not_passed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the server never put the champion in front."""
+    watched = Watched(make('period = "1 h"'))
+    answer(watched.project, 1, NOON + MINUTE, rows=300)
+    assert watched.look(3).status == "baking"  # type: ignore[union-attr]
+    last = watched.look(61)
+    assert last is not None
+    assert last.status == "inconclusive"
+    says = "0 answers; not judged: failed_share (0 of 50 rows)"
+    assert str(last) == f"v2 could not be judged in its baking period: {says}"
+    assert str(watched.look(62)) == str(last)
+    monkeypatch.chdir(watched.project.root)
+    status = CliRunner().invoke(status_command.status, [], catch_exceptions=False).output
+    assert "v2 could not be judged: too little was asked" in status
+    assert watched.champions == [1, 2]
+
+
+@pytest.mark.practice("P4")
+def test_a_guard_that_could_not_be_judged_is_told_when_the_period_passes(make: Make) -> None:
+    watched = Watched(make('period = "1 h"\nperformance_drop = 0.05\nminimum_labels = 300'))
+    ids = answer(watched.project, 2, NOON + MINUTE, rows=400)
+    assert watched.look(2).status == "baking"  # type: ignore[union-attr]
+    late = asked(400)["late"].to_numpy()
+    truth(watched.project, ids[:212], late[:212], NOON + 30 * MINUTE)
+    last = watched.look(61)
+    assert last is not None
+    assert (last.status, last.evidence.ended) == (
+        "passed",
+        "400 answers; no guard was violated; not judged: performance_drop (212 of 300 labels)",
+    )
+
+
 @pytest.mark.parametrize(
     ("baking", "how", "guard"),
     [
@@ -130,6 +166,47 @@ def test_guards_that_are_declared_roll_back(make: Make, baking: str, how: dict[s
     assert found.evidence.violation is not None
     assert (found.status, found.evidence.violation.guard) == ("rolled_back", guard)
     assert watched.champions == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("baking", "how", "rolled_back"),
+    [
+        ("slower_than_before = 3", {"rows": 66, "latency_ms": 900.0, "together": 66}, False),
+        ("p99_ms = 100", {"rows": 660, "latency_ms": 900.0, "together": 66}, False),
+        ("p99_ms = 100", {"rows": 1320, "latency_ms": 900.0, "together": 66}, True),
+        ("", {"rows": 600, "failed": 66, "together": 66}, False),
+        ("", {"rows": 66, "failed": 132, "together": 66}, True),
+    ],
+)
+@pytest.mark.practice("P4")
+def test_rows_that_were_asked_together_are_slow_or_lost_together(
+    make: Make, baking: str, how: dict[str, Any], rolled_back: bool
+) -> None:
+    """One request in which something went wrong says no more for its many rows."""
+    watched = Watched(make(baking))
+    answer(watched.project, 1, NOON - 30 * MINUTE, rows=300)
+    answer(watched.project, 2, NOON + MINUTE, **how)
+    found = watched.look(3)
+    assert found is not None
+    assert (found.status == "rolled_back") is rolled_back
+    running = found.evidence.running
+    assert running is not None
+    asked_for = how["rows"] + how.get("failed", 0)
+    assert (running.asked, running.requests + running.failed_requests) == (asked_for, -(-asked_for // 66))
+
+
+def test_a_window_goes_on_until_its_guards_can_judge_it(make: Make) -> None:
+    """Scores are compared from 200 on, and requests from 20 on, however few are asked in ten minutes."""
+    watched = Watched(make("score_shift = 0.5\np99_ms = 100"))
+    answer(watched.project, 1, NOON - 30 * MINUTE, rows=300)
+    for hour in range(3):
+        answer(watched.project, 2, NOON + (1 + 60 * hour) * MINUTE, scores=scores(70, 0.4), together=10)
+        found = watched.look(60 * hour + 2)
+        assert found is not None
+        assert (found.status, found.evidence.windows) == ("baking" if hour < 2 else "rolled_back", ())
+    assert found is not None
+    assert found.evidence.violation is not None
+    assert found.evidence.violation.guard == "score_shift"
 
 
 @pytest.mark.practice("P4")
@@ -204,7 +281,7 @@ def test_without_a_way_back_the_champion_stays_and_somebody_is_called(make: Make
     assert (found.status, found.evidence.refused) != ("rolled_back", "")
     says = "its files changed since it was registered" if second else "there is no champion before v1"
     assert says in found.evidence.refused
-    assert f"40 of 100 rows failed (40.00%), 1.00% may; not rolled back: {found.evidence.refused}" in str(
+    assert f"40 of 100 requests failed (40.00%), 1.00% may; not rolled back: {found.evidence.refused}" in str(
         found
     )
     (item,) = watched.items()

@@ -13,11 +13,11 @@ import pytest
 from workbench.config import BakingConfig, read_config
 from workbench.errors import ConfigError
 from workbench.monitoring.baking.evidence import Before, Outcome, WindowFigures
-from workbench.monitoring.baking.guards import judge_outcome, judge_window, violation
+from workbench.monitoring.baking.guards import judge_outcome, judge_window, unjudged, violation
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
-BEFORE = Before(1, 1000, 10.0)
-WINDOW = WindowFigures(NOON, NOON + timedelta(minutes=10), 1000, 0, 12.0)
+BEFORE = Before(1, 1000, 10.0, 1000)
+WINDOW = WindowFigures(NOON, NOON + timedelta(minutes=10), 1000, 0, 12.0, requests=1000)
 OUTCOME = Outcome("roc_auc", 600, 0.70, 0.66, 0.74, 0.80, "where v1 lately had")
 
 
@@ -41,7 +41,20 @@ def verdict(guard: str, window: WindowFigures, **config: Any) -> bool | None:
 def test_failures_count_when_they_are_surely_more_than_may_be(
     rows: int, failed: int, violated: bool | None
 ) -> None:
-    assert verdict("failed_share", replace(WINDOW, rows=rows, failed=failed)) is violated
+    window = replace(WINDOW, rows=rows, failed=failed, requests=rows, failed_requests=failed)
+    assert verdict("failed_share", window) is violated
+
+
+@pytest.mark.parametrize(
+    ("requests", "failed", "violated"), [(0, 1, False), (0, 2, True), (100, 1, False), (20, 3, True)]
+)
+def test_a_request_that_failed_is_one_however_many_rows_it_had(
+    requests: int, failed: int, violated: bool
+) -> None:
+    window = replace(
+        WINDOW, rows=66 * requests, failed=66 * failed, requests=requests, failed_requests=failed
+    )
+    assert verdict("failed_share", window) is violated
 
 
 @pytest.mark.parametrize(("slow", "violated"), [(0, False), (12, False), (30, True)])
@@ -52,6 +65,17 @@ def test_a_few_slow_answers_are_none(
     slow: int, violated: bool, guard: str, limit: float, counted: str
 ) -> None:
     assert verdict(guard, replace(WINDOW, **{counted: slow}), **{guard: limit}) is violated
+
+
+@pytest.mark.parametrize(("requests", "slow", "violated"), [(1, 1, None), (19, 19, None), (20, 20, True)])
+@pytest.mark.parametrize(
+    ("guard", "limit", "counted"), [("p99_ms", 100, "over_limit"), ("slower_than_before", 3, "over_before")]
+)
+def test_a_few_requests_are_too_few_to_be_called_slow(
+    requests: int, slow: int, violated: bool | None, guard: str, limit: float, counted: str
+) -> None:
+    window = replace(WINDOW, **{"requests": requests, counted: slow})
+    assert verdict(guard, window, **{guard: limit}) is violated
 
 
 @pytest.mark.parametrize(
@@ -69,6 +93,40 @@ def test_scores_have_shifted_when_they_are_like_neither_validation_nor_the_champ
 ) -> None:
     window = replace(WINDOW, from_reference=from_reference, from_before=from_before)
     assert verdict("score_shift", window, score_shift=0.5) is violated
+
+
+@pytest.mark.parametrize("before", [None, BEFORE])
+def test_scores_are_held_to_validation_where_the_champion_before_gave_too_few(before: Before | None) -> None:
+    window = replace(WINDOW, from_reference=1.0)
+    (found,) = [
+        each for each in judge_window(BakingConfig(score_shift=0.5), window, before) if "score" in each.guard
+    ]
+    assert found.says == ("the scores lie 1.00 from those at validation (in standard deviations); 0.5 may be")
+    assert found.violated
+
+
+def test_what_lacks_is_told_of_each_guard_that_no_window_could_judge() -> None:
+    config = BakingConfig(p99_ms=100, slower_than_before=3, score_shift=0.5, performance_drop=0.1)
+    quiet = replace(WINDOW, rows=40, requests=7)
+    assert unjudged(config, [quiet], None, None) == (
+        {
+            "failed_share": "40 of 50 rows",
+            "p99_ms": "7 of 20 requests",
+            "slower_than_before": "0 of 20 requests of a champion before",
+            "score_shift": "too few scores on either side",
+            "performance_drop": "0 of 500 labels",
+        },
+        False,
+    )
+    few = replace(OUTCOME, labelled=412)
+    shifted = replace(WINDOW, from_before=0.1)
+    assert unjudged(config, [shifted, quiet], BEFORE, few) == (
+        {"performance_drop": "412 of 500 labels"},
+        True,
+    )
+    assert unjudged(config, [shifted], BEFORE, replace(OUTCOME, bar=math.nan))[0] == {
+        "performance_drop": "roc_auc or what it is held against is not known"
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,14 +156,14 @@ def test_only_failures_roll_back_unless_the_project_says_more() -> None:
     assert violation(BakingConfig(), [terrible], BEFORE, OUTCOME, NOON) is None
     found = violation(BakingConfig(p99_ms=100), [terrible], BEFORE, OUTCOME, NOON)
     assert found is not None
-    assert found.says == "1,000 of 1,000 answers took longer than 100 ms (p99 12 ms), one in a hundred may"
+    assert found.says == "1,000 of 1,000 requests took longer than 100 ms (p99 12 ms), one in a hundred may"
 
 
 def test_so_many_of_the_last_windows_violate_it() -> None:
     good, bad, unknown = (
         WINDOW,
-        replace(WINDOW, rows=500, failed=500),
-        replace(WINDOW, rows=1, failed=1),
+        replace(WINDOW, failed=500, failed_requests=500),
+        replace(WINDOW, rows=1, failed=1, requests=1, failed_requests=1),
     )
     config = BakingConfig(windows=3, violations=2)
     for windows, violated in (

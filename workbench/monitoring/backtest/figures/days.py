@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from workbench.monitoring.backtest.figures.style import size
 from workbench.monitoring.figures.chart import BARS, INK, QUIET
@@ -15,18 +16,23 @@ if TYPE_CHECKING:
     from workbench.monitoring.backtest.choosing import Choice
     from workbench.monitoring.backtest.outcome import PolicyOutcome
 
-__all__ = ["at_day", "day_axis", "split", "unlabelled"]
+__all__ = ["at_day", "at_moment", "day_axis", "split", "unlabelled"]
 
 _UNLABELLED = "#f1f5f9"
 # So many days without labels are a stretch that one sees.
 _GAP = 5
 
 
-def at_day(moment: date) -> float:
-    """Where a day or a moment is on an axis of days."""
+def at_day(day: date) -> float:
+    """Where a day begins on an axis of days."""
     from matplotlib.dates import date2num
 
-    return float(date2num(moment))  # type: ignore[no-untyped-call]
+    return float(date2num(day))  # type: ignore[no-untyped-call]
+
+
+def at_moment(moment: datetime, timezone: str) -> float:
+    """Where a moment is on an axis of the days of that place."""
+    return at_day(moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None))
 
 
 def day_axis(ax: Axes, since: date, until: date, narrow: bool, most: int = 13) -> None:

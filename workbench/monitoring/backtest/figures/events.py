@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
-from workbench.monitoring.backtest.figures.days import at_day, day_axis, split
+from workbench.monitoring.backtest.figures.days import at_moment, day_axis, split
 from workbench.monitoring.backtest.figures.style import drawing, headed, label, styles
 from workbench.monitoring.figures.chart import BARS, DRIFTED, INK, LINE, QUIET, Chart, legend
 
@@ -49,7 +49,7 @@ def events_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False
     used: set[str] = set()
     for lane, item in enumerate(shown):
         ax.axhline(lane + _MODELS, color=BARS, linewidth=0.8, zorder=0)
-        used |= _events(ax, lane, item)
+        used |= _events(ax, lane, item, backtest.timezone)
         if lane:
             ax.axhline(lane - 0.5, color="#e2e8f0", linewidth=0.8)
     day_axis(ax, backtest.began, backtest.until, narrow)
@@ -66,7 +66,7 @@ def events_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False
     return drawn
 
 
-def _events(ax: Axes, lane: int, item: PolicyOutcome) -> set[str]:
+def _events(ax: Axes, lane: int, item: PolicyOutcome, timezone: str) -> set[str]:
     """Draw a lane's events; which of the marks were used."""
     used = set()
     for event in item.events:
@@ -75,7 +75,7 @@ def _events(ax: Axes, lane: int, item: PolicyOutcome) -> set[str]:
             height, marker, colour, filled, width, _ = _MARKS[name]
             face = colour if filled else "white"
             ax.plot(
-                at_day(event.at),
+                at_moment(event.at, timezone),
                 lane + height,
                 marker,
                 color=colour,

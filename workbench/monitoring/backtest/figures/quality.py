@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.monitoring.backtest.figures.days import at_day, day_axis, split, unlabelled
+from workbench.monitoring.backtest.figures.days import at_moment, day_axis, split, unlabelled
 from workbench.monitoring.backtest.figures.style import (
     drawing,
     label,
@@ -32,19 +32,19 @@ def quality_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = Fals
 
     The band is the 95 % interval, a dotted line a promotion.
     """
-    looks = styles(backtest, choice)
+    looks, zone = styles(backtest, choice), backtest.timezone
     shown = [backtest.policy(name) for name in choice.standing_out]
     columns = 1 if narrow else min(2, len(shown))
     rows = -(-len(shown) // columns)
-    if not any(np.isfinite(_values(item)[1]).any() for item in backtest.policies):
+    if not any(np.isfinite(_values(item, zone)[1]).any() for item in backtest.policies):
         return nothing_to_draw("nothing is known of how good the answers were", narrow=narrow)
     drawn = drawing(9.6, 0.9 + (1.9 if narrow else 2.3) * rows, narrow=narrow)
     panels = np.ravel(drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False))
     for ax, item in zip(panels, shown, strict=False):
         look = looks[item.policy]
         for other in backtest.policies:
-            ax.plot(*_values(other)[:2], color=BARS, linewidth=0.9, zorder=1)
-        _policy(ax, item, look)
+            ax.plot(*_values(other, zone)[:2], color=BARS, linewidth=0.9, zorder=1)
+        _policy(ax, item, look, zone)
         unlabelled(ax, [item])
         day_axis(ax, backtest.began, backtest.until, narrow, most=13 // columns)
         split(ax, choice, narrow) if ax is panels[0] else None
@@ -63,8 +63,8 @@ def quality_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = Fals
     return drawn
 
 
-def _policy(ax: Axes, item: PolicyOutcome, look: Style) -> None:
-    places, values, low, high = _values(item)
+def _policy(ax: Axes, item: PolicyOutcome, look: Style, timezone: str) -> None:
+    places, values, low, high = _values(item, timezone)
     ax.fill_between(places, low, high, color=look.colour, alpha=0.16, linewidth=0, zorder=2)
     ax.plot(
         places,
@@ -78,12 +78,15 @@ def _policy(ax: Axes, item: PolicyOutcome, look: Style) -> None:
     )
     for event in item.events:
         if event.kind == "promoted":
-            ax.axvline(at_day(event.at), color=QUIET, linewidth=1, linestyle=":", zorder=1.2)
+            ax.axvline(at_moment(event.at, timezone), color=QUIET, linewidth=1, linestyle=":", zorder=1.2)
 
 
-def _values(item: PolicyOutcome) -> tuple[Floats, Floats, Floats, Floats]:
+def _values(item: PolicyOutcome, timezone: str) -> tuple[Floats, Floats, Floats, Floats]:
     """The middles of the windows; the metric there, and the ends of its interval."""
-    spans = [(at_day(span.start), at_day(span.end), span.metric, span.low, span.high) for span in item.spans]
+    spans = [
+        (*(at_moment(end, timezone) for end in (span.start, span.end)), span.metric, span.low, span.high)
+        for span in item.spans
+    ]
     table = np.array([[np.nan if value is None else value for value in span] for span in spans], dtype=float)
     start, end, value, low, high = table.reshape(-1, 5).T
     return (start + end) / 2, value, low, high

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.monitoring.backtest.choosing import trained
-from workbench.monitoring.backtest.figures.days import at_day, day_axis, split, unlabelled
+from workbench.monitoring.backtest.figures.days import at_day, at_moment, day_axis, split, unlabelled
 from workbench.monitoring.backtest.figures.style import (
     amount,
     drawing,
@@ -52,7 +52,7 @@ def worth_over_time(backtest: Backtest, choice: Choice, *, narrow: bool = False)
     drawn = drawing(9.6, 4.6, narrow=narrow)
     ax = drawn.subplots()
     for item in sorted(backtest.policies, key=lambda item: looks[item.policy].width):
-        _draw(ax, item, lines[item.policy], looks[item.policy])
+        _draw(ax, item, lines[item.policy], looks[item.policy], backtest.timezone)
     ends = {name: float(line[-1]) for name, line in lines.items() if not looks[name].crowd}
     unlabelled(ax, backtest.policies)
     day_axis(ax, backtest.began, backtest.until, narrow)
@@ -83,13 +83,13 @@ def _came_to(backtest: Backtest, choice: Choice, policy: str) -> Floats:
     return found
 
 
-def _draw(ax: Axes, item: PolicyOutcome, line: Floats, look: Style) -> None:
+def _draw(ax: Axes, item: PolicyOutcome, line: Floats, look: Style, timezone: str) -> None:
     days = np.array([at_day(day.day) for day in item.days])
     width = look.width
     ax.plot(days, line, color=look.colour, linestyle=look.dashes, linewidth=width, zorder=1 + width)
     if look.crowd:
         return
-    promoted = [at_day(event.at) for event in item.events if event.kind == "promoted"]
+    promoted = [at_moment(event.at, timezone) for event in item.events if event.kind == "promoted"]
     at = np.clip(np.searchsorted(days, promoted, "right") - 1, 0, None)
     size = 6.5 if width > 2 else 4.5
     ax.plot(days[at], line[at], "o", color=look.colour, markersize=size, markeredgecolor="white", zorder=6)

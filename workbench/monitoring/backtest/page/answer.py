@@ -140,7 +140,8 @@ def _tied(choice: Choice) -> str:
     best, lead = choice.seen.best, choice.seen.of(choice.policy).behind
     if lead.value > 0:
         by = f"{figure(choice, lead.value)}{_range_of(choice, lead)}"
-        return f" “{best.policy}” came out ahead of it by {by}, which may be chance{_with(best)}."
+        takes = _times(best.retrainings)
+        return f" “{best.policy}” came out ahead of it by {by}, which may be chance, and takes {takes}."
     count = len(choice.tied)
     if not count:
         return ""

@@ -12,7 +12,7 @@ from workbench.monitoring.backtest.page.tables import detail_sections, ranking
 from workbench.registry.card.document import Bullets, Cell, Facts, Image, Link, Page, Section, Text
 
 if TYPE_CHECKING:
-    from workbench.monitoring.backtest.outcome import Backtest
+    from workbench.monitoring.backtest.outcome import Backtest, PolicyOutcome
     from workbench.monitoring.figures import Chart
 
 __all__ = ["backtest_page", "render"]
@@ -121,6 +121,17 @@ def _unknown(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, str]]:
         f"{_days(choice)} of history; the intervals say how far its days could have fallen otherwise, not "
         f"how different a season to come may be",
     )
+    if backtest.memory_note:
+        yield ("How fresh memory is", backtest.memory_note)
+    for note in sorted({item.first_version_note for item in backtest.policies}):
+        if "although its gates" in note:
+            yield (
+                "A better beginning",
+                f"{note.partition(':')[0]} (why is said at the end); all policies begin with it, and over a "
+                "better one they may have gained less",
+            )
+    if refused := [item for item in backtest.policies if item.unanswered]:
+        yield ("Not answered", _refused(backtest, refused))
     shared = set.intersection(*({*item.unknown} for item in backtest.policies))
     for text in sorted(shared):
         yield ("Labels", text)
@@ -130,24 +141,44 @@ def _unknown(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, str]]:
                 yield (item.policy, text)
 
 
+def _refused(backtest: Backtest, items: Sequence[PolicyOutcome]) -> str:
+    """How many rows which policies' models did not answer, and what these rows are taken for."""
+    most = sorted(items, key=lambda item: -item.unanswered)
+    told = ", ".join(f"{item.unanswered:,} under “{item.policy}”" for item in most[:_FEW])
+    more = f" and some under {len(most) - _FEW} more" if len(most) > _FEW else ""
+    asked = sum(day.asked for day in most[0].days)
+    rule = (
+        f"each counts as not flagged, so that all policies are valued on the same rows; the "
+        f"{_plain(backtest)} knows of answers only"
+        if backtest.unit
+        else f"the {_plain(backtest)} knows of answers only, so policies are compared on different rows"
+    )
+    return f"of {asked:,} rows that were asked, {told}{more} got no answer: {rule}"
+
+
+def _plain(backtest: Backtest) -> str:
+    return backtest.metric.replace("_", " ")
+
+
 def _days(choice: Choice) -> str:
     days, labelled = (choice.whole.until - choice.whole.since).days, choice.whole.days
     return f"{days} days" if labelled == days else f"{days} days, {labelled} of them with labels,"
 
 
 def _made(backtest: Backtest, choice: Choice) -> Iterator[tuple[str, Cell]]:
-    yield ("history", f"{choice.whole.name}, a {backtest.step} at a time")
+    yield ("history", f"{choice.whole.name}, {backtest.pace} at a time")
     if len(backtest.policies) > 1:
         yield ("chosen on", choice.seen.name)
         yield ("checked on", choice.unseen.name if choice.unseen.since < choice.unseen.until else "nothing")
         yield (
-            "chosen is",
+            "the choice",
             "of the policies that the days cannot tell from the best, the one that retrains least",
         )
     if backtest.unit:
         yield (
             "worth",
-            f"{backtest.unit}, as [gates.utility] declares it, of answers whose truth became known",
+            f"{backtest.unit}, as [gates.utility] declares it, of rows whose truth became known; one without "
+            "an answer counts as not flagged",
         )
         yield ("a retraining costs", f"{choice.retraining_costs:,g} {backtest.unit}")
     else:

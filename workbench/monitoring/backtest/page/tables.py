@@ -43,7 +43,8 @@ def ranking(backtest: Backtest, choice: Choice) -> Iterator[Block]:
     than = f"{'more' if backtest.unit else 'better'} than {choice.plain} (95 %)"
     compared = (than, "lost to the best") if len(backtest.policies) > 1 else ()
     figures = ("worth" if backtest.unit else what, *compared)
-    columns = ("policy", *figures, "retrainings", "alerts that mattered", "computing")
+    answers = ("answered",) if any(item.unanswered for item in backtest.policies) else ()
+    columns = ("policy", *figures, *answers, "retrainings", "alerts that mattered", "computing")
     rows = []
     for standing in sorted(choice.whole.standings, key=lambda item: item.behind.value):
         item, gain = backtest.policy(standing.policy), standing.gain
@@ -52,8 +53,10 @@ def ranking(backtest: Backtest, choice: Choice) -> Iterator[Block]:
         chosen = item.policy == choice.policy and bool(compared)
         name: Cell = (item.policy, Pill("chosen")) if chosen else item.policy
         worth = figure(choice, standing.value, 4)
-        rows.append((name, worth, *against, _retrainings(item), _alerts(item), duration(item.seconds)))
-    yield Table(columns, tuple(rows), frozenset({*figures, "computing"}))
+        got = (_answered(item),) if answers else ()
+        did = (_retrainings(item), _alerts(item), duration(item.seconds))
+        rows.append((name, worth, *against, *got, *did))
+    yield Table(columns, tuple(rows), frozenset({*figures, *answers, "computing"}))
 
 
 def ranked(backtest: Backtest, choice: Choice) -> pd.DataFrame:
@@ -78,6 +81,11 @@ def detail_sections(backtest: Backtest, choice: Choice) -> Iterator[Section]:
             )
         )
     yield Section("Policy by policy", tuple(blocks))
+
+
+def _answered(item: PolicyOutcome) -> str:
+    asked = sum(day.asked for day in item.days)
+    return f"{asked - item.unanswered:,} of {asked:,}"
 
 
 def _retrainings(item: PolicyOutcome) -> str:
@@ -110,11 +118,12 @@ def _details(item: PolicyOutcome, backtest: Backtest) -> Iterator[Block]:
 
 def _windows(item: PolicyOutcome, backtest: Backtest) -> Table:
     worth = (backtest.unit,) if backtest.unit else ()
-    columns = ("window", "answers", "labelled", backtest.metric, "95 % interval", *worth)
+    columns = ("window", "asked", "answered", "labelled", backtest.metric, "95 % interval", *worth)
     rows = tuple(
         (
             span.name,
-            f"{span.rows:,}",
+            f"{span.asked:,}",
+            f"{span.answered:,}",
             f"{span.labelled:,}",
             number(span.metric),
             between(span.low, span.high),
