@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
-_ON_FLIGHTS = ("tests/notebooks/", "tests/browser/")
+_ON_FLIGHTS = ("tests/notebooks/", "tests/browser/test_lab.py", "tests/browser/test_reports.py")
 
 
 @pytest.hookimpl(optionalhook=True)

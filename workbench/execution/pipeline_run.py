@@ -75,6 +75,9 @@ class PipelineRun:
         try:
             self._go()
             status = self._status()
+        except KeyboardInterrupt:
+            status = "killed"
+            raise
         finally:
             self._parent.close(status)
         ordered = tuple(self._results[name] for name in self._phases)

@@ -79,6 +79,20 @@ def test_projects_share_an_agent_until_one_has_a_list_of_its_own(
     assert identify(environment, one).key != identify(environment, two).key
 
 
+def test_what_lies_in_a_projects_state_has_its_agent(environment: dict[str, str], tmp_path: Path) -> None:
+    one = project(tmp_path / "one", '[execution]\npreload = ["json"]')
+    (one / "requirements.lock").write_text("json==1")
+    (one / ".workbench" / "worlds").mkdir(parents=True)
+    world = project(one / ".workbench" / "worlds" / "monthly", '[execution]\npreload = ["json"]')
+    assert identify(environment, world) == identify(environment, one)
+    elsewhere = tmp_path / ".workbench"  # a folder of that name is not the state of no project
+    elsewhere.mkdir()
+    assert (
+        identify(environment, project(elsewhere / "two", '[execution]\npreload = ["csv"]')).preload[-1]
+        == "csv"
+    )
+
+
 def test_a_changed_list_or_lock_puts_the_agent_out_of_date(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

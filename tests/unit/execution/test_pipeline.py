@@ -11,6 +11,7 @@ import pytest
 from tests.projects import make_project, migrated_stores, write_notebook
 from workbench.errors import ConfigError, ParameterError, UnknownName
 from workbench.execution import pipeline
+from workbench.execution.local import LocalExecutor
 from workbench.project import Project, open_project
 from workbench.tracking import index, reports, runs
 
@@ -162,6 +163,19 @@ def test_an_interrupt_while_the_run_is_opened_leaves_one_run_and_it_has_ended(
     result = pipeline.run(project, ["gather"])
     assert (result.status, [phase.status for phase in result.phases]) == ("killed", ["skipped"])
     assert [(run.run_id, run.status) for run in runs.list_runs(project)] == [(result.run_id, "killed")]
+
+
+def test_an_interrupt_between_two_phases_ends_the_run_as_killed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_executor: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalExecutor, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(project, ["gather"], force=["gather"])
+    newest = next(run for run in runs.list_runs(project) if run.phase == runs.PIPELINE)
+    assert newest.status == "killed"
 
 
 def test_a_hand_run_is_a_draft_that_no_other_run_reads(project: Project) -> None:

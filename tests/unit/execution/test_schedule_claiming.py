@@ -10,10 +10,11 @@ import pytest
 
 from tests.projects import make_project
 from tests.scheduled import make
+from tests.unit.serving.tiny import until
 from tests.unit.tracking.published import leave_run
 from workbench.config import FreshConfig
 from workbench.data.tables import Origin, Tables
-from workbench.execution.schedule import freshness, records, taking_over
+from workbench.execution.schedule import freshness, holding, records, taking_over
 from workbench.execution.schedule.claiming import Claiming
 from workbench.execution.schedule.holding import Holder
 from workbench.execution.schedule.records import ScheduledTime
@@ -52,6 +53,15 @@ def _at_work(project: Project, now: datetime, by: str = "ada") -> Claiming:
     return found
 
 
+class _Held:
+    """Seconds that go forward when told to: for so long something else keeps a scheduler busy."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def _hours(times: list[ScheduledTime]) -> list[float]:
     return [(each.scheduled_at - START) / HOUR for each in times]
 
@@ -83,6 +93,27 @@ def test_what_is_missed_and_not_made_up_for_is_one_line_on_record(
     with database.read() as connection:
         note = records.history(connection, "night")[1].note
     assert note == "no scheduler ran at 4 times up to this one"
+
+
+@pytest.mark.parametrize(
+    ("held", "last", "note"),
+    [
+        (5.0, [], "no scheduler ran at 3 times up to this one"),
+        (3 * 3600.0, [3], "the scheduler was held up at 2 times up to this one"),
+    ],
+)
+def test_what_came_while_the_scheduler_was_busy_with_something_else_was_not_missed(
+    project: Project, database: Database, held: float, last: list[float], note: str
+) -> None:
+    elapsed, skipping = _Held(), _change(project, missed='"skip"')
+    claiming = Claiming(skipping, database, "ada", elapsed)
+    claiming.load(skipping, START)
+    assert claiming.claim(START + HOUR / 2) == []
+    elapsed.seconds += held
+    assert _hours(claiming.claim(START + 3.4 * HOUR)) == last
+    with database.read() as connection:
+        found = [each for each in records.history(connection, "night") if each.status == "missed"]
+    assert [(each.note, (each.scheduled_at - START) / HOUR) for each in found] == [(note, 3 - len(last))]
 
 
 @pytest.mark.parametrize(("overlap", "claimed"), [("skip", []), ("wait", [2])])
@@ -175,6 +206,20 @@ def test_what_a_scheduler_elsewhere_left_is_taken_over_when_its_lease_is_over(
     assert lease is not None
 
 
+def test_a_scheduler_that_something_keeps_busy_is_there_for_those_elsewhere_until_it_leaves(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "_LEASE_SECONDS", 0.04)
+    clock = SimulatedClock(START)
+    holder = Holder(database, clock)
+    holder.keep()
+    clock.time += HOUR  # and nothing calls it meanwhile
+    name = f"scheduler {holder.name}"
+    until(lambda: (found := leases.find(database, name)) is not None and found.held(clock.now()))
+    holder.leave()
+    assert leases.find(database, name) is None
+
+
 def test_a_scheduler_here_is_there_as_long_as_its_process(database: Database) -> None:
     clock = SimulatedClock(START)
     holder = Holder(database, clock)
@@ -198,3 +243,20 @@ def test_a_failure_is_tried_again_by_one_when_its_time_has_come(project: Project
         None,
     )
     assert taking_over.retried(project, database, "cem", again) == []
+
+
+@pytest.mark.parametrize(("overlap", "claimed"), [("skip", []), ("wait", [1])])
+def test_what_is_tried_again_while_a_later_time_goes_on(
+    project: Project, database: Database, overlap: str, claimed: list[float]
+) -> None:
+    claiming = _at_work(_change(project, overlap=f'"{overlap}"'), START)
+    (failed,) = claiming.claim(START + HOUR)
+    with database.write() as connection:
+        assert records.change(connection, failed, status="failed", next_try=START + 2 * HOUR)
+    (later,) = claiming.claim(START + 2 * HOUR)
+    now = START + 2.5 * HOUR
+    changed = open_project(project.root)
+    assert _hours(taking_over.retried(changed, database, "ben", now)) == claimed
+    with database.write() as connection:
+        assert records.change(connection, later, status="finished")
+    assert claimed or _hours(taking_over.retried(changed, database, "ben", now)) == [1]

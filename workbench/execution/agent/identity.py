@@ -25,15 +25,17 @@ from pathlib import Path
 
 from workbench.execution.agent.preload import modules_for
 from workbench.execution.agent.request import LIMITS
-from workbench.locate import CONFIG_NAME, LOCK_NAMES, find_root
+from workbench.locate import CONFIG_NAME, LOCK_NAMES, find_root, owner_of
 
 __all__ = ["DEFAULTS", "Identity", "NoPlace", "identify", "private_folder", "with_defaults"]
 
 #: What processes of the workbench get unless their environment says otherwise. OpenMP's threads
 #: otherwise spin while they wait for each other: on a busy machine a fit takes many times as long. Those
 #: of OpenBLAS spin 2^26 cycles before they sleep, in each kernel that computes: a fifth of a small one.
+#: nbdime sets GitPython's when it is imported: JupyterLab would have an agent beside the command line's.
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "OMP_WAIT_POLICY": "PASSIVE",
     "OPENBLAS_THREAD_TIMEOUT": "18",
@@ -105,7 +107,8 @@ def identify(environment: Mapping[str, str], folder: Path | str) -> Identity:
     """
     full = with_defaults(environment)
     settings = {name: full[name] for name in sorted(full) if _is_read_at_import(name)}
-    root = find_root(Path(full.get("WORKBENCH_PROJECT") or folder).resolve())
+    found = find_root(Path(full.get("WORKBENCH_PROJECT") or folder).resolve())
+    root = owner_of(found) if found else None
     preload = modules_for(root / CONFIG_NAME if root else None)
     lock = next((root / name for name in LOCK_NAMES if (root / name).is_file()), None) if root else None
     # A project with a list or a lock of its own has an agent of its own; the others share one.

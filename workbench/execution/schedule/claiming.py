@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -34,14 +35,24 @@ class Claiming:
     Of a schedule that nobody has seen before, the time before now is put on record: what is missed is
     counted from there, also by another process that starts later. Times are counted from the last one on
     record that is not in the future, so that a clock that was wrong for a while costs nothing.
+
+    Parameters
+    ----------
+    elapsed : callable
+        Seconds that only go forward, and not while the machine sleeps: for so long we were held up since we
+        looked the last time, and what came meanwhile was not missed.
     """
 
-    def __init__(self, project: Project, database: Database, by: str) -> None:
-        self._project, self._database, self._by = project, database, by
+    def __init__(
+        self, project: Project, database: Database, by: str, elapsed: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._project, self._database, self._by, self._elapsed = project, database, by, elapsed
         self._schedules: Mapping[str, ScheduleConfig] = {}
         self._since: dict[str, datetime] = {}
         self._next: list[tuple[datetime, str]] = []
         self._looked: datetime | None = None
+        self._looked_at = elapsed()
+        self._held_up = timedelta()
 
     @property
     def next_look(self) -> datetime | None:
@@ -76,6 +87,8 @@ class Claiming:
         if self._looked is None or now < self._looked:  # a clock that was set back: what is next has changed
             self.load(self._project, now)
         self._looked = now
+        self._held_up = timedelta(seconds=self._elapsed() - self._looked_at)
+        self._looked_at = self._elapsed()
         due = []
         while self._next and self._next[0][0] <= now:
             due.append(self._schedules[heapq.heappop(self._next)[1]])
@@ -107,7 +120,8 @@ class Claiming:
 
     def _decide(self, schedule: ScheduleConfig, now: datetime) -> Decision:
         if schedule.fresh is None:
-            return decide(schedule, passed(schedule, self._since[schedule.name], now, _COUNTED), now)
+            found = passed(schedule, self._since[schedule.name], now, _COUNTED)
+            return decide(schedule, found, now, self._held_up)
         since = freshness.due_since(self._project, schedule.fresh, now)
         known = since is None or self._since.get(schedule.name) == since
         return Decision() if known or since is None else Decision((since,))

@@ -33,16 +33,25 @@ class Decision:
     note: str = ""
 
 
-def decide(schedule: ScheduleConfig, passed: Passed, now: datetime) -> Decision:
-    """Divide the times that have passed since the last one on record as the schedule says."""
+def decide(
+    schedule: ScheduleConfig, passed: Passed, now: datetime, held_up: timedelta = timedelta()
+) -> Decision:
+    """Divide the times that have passed since the last one on record as the schedule says.
+
+    Parameters
+    ----------
+    held_up : timedelta
+        For so long we were there, and busy with something else: what came meanwhile is only late.
+    """
     times = passed.times
     if not times:
         return Decision()
-    on_time = now - times[-1] <= ON_TIME
+    on_time = now - times[-1] <= ON_TIME + held_up
     keep = {"skip": int(on_time), "once": 1, "all": schedule.most}[schedule.missed]
     left = times[: max(0, len(times) - keep)]
     if not left:
         return Decision(times)
     count = f"at least {len(left)}" if passed.more else str(len(left))
-    note = f"no scheduler ran at {'this time' if count == '1' else f'{count} times up to this one'}"
+    why = "the scheduler was held up" if now - left[-1] <= held_up else "no scheduler ran"
+    note = f"{why} at {'this time' if count == '1' else f'{count} times up to this one'}"
     return Decision(times[len(left) :], left[-1], note)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.config import FailureConfig
 from workbench.errors import WorkbenchError
 from workbench.execution import recover
 from workbench.execution.schedule import jobs, records
-from workbench.execution.schedule.jobs import Outcome
+from workbench.execution.schedule.outcomes import Outcome
 from workbench.execution.schedule.records import ScheduledTime, Status
 from workbench.project import Project
 from workbench.store import backlog
@@ -54,7 +55,9 @@ def finish(
 ) -> str:
     """Put on record how it ended, and do what is to be done on a failure; a line for a person.
 
-    A scheduled time that somebody else has taken over in the meantime is theirs to end.
+    A scheduled time that somebody else has taken over in the meantime is theirs to end. A channel that could
+    not be told is named in the note, and the failure stands on the backlog, asked for or not: nobody tells
+    it again.
     """
     failed = outcome.status in ("failed", "killed")
     again = failed and time.attempt <= on_failure.retries
@@ -68,11 +71,19 @@ def finish(
     }
     told = failed and not again
     with database.write() as connection:
-        if records.change(connection, time, **ended) is None:
+        changed = records.change(connection, time, **ended)
+        if changed is None:
             return f"{_name(time)}: another scheduler has taken it over"
         if told and _BACKLOG in on_failure.notify:
             _put_on_backlog(connection, project, time, outcome, now)
-    problems = _tell(project, time, outcome, on_failure.notify, notify) if told else ()
+    problems = _tell(project, time, outcome, on_failure.notify, notify) if told else []
+    if problems:
+        try:
+            with database.write() as connection:
+                records.change(connection, changed, note="; ".join(filter(None, [*problems, outcome.why])))
+                _put_on_backlog(connection, project, time, outcome, now)
+        except SQLAlchemyError:  # how it ended is on record, so nobody would come here again
+            problems.append("nor is that on the backlog: the workbench database does not answer")
     next_try = f"; again at {now + on_failure.delay:%H:%M:%S} UTC" if again else ""
     why = f": {outcome.why}" if outcome.why else ""
     return "; ".join([f"{_name(time)} {outcome.status}{why}{next_try}", *problems])

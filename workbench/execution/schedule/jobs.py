@@ -11,35 +11,24 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from workbench.config import ScheduleConfig
 from workbench.errors import AgentUnavailable
 from workbench.execution.agent import client
 from workbench.execution.agent.identity import NoPlace, identify
 from workbench.execution.agent.request import Request, inherited
-from workbench.execution.schedule.records import ScheduledTime, Status
+from workbench.execution.schedule.outcomes import Outcome, outcome_of
+from workbench.execution.schedule.records import ScheduledTime
 from workbench.project import Project
 from workbench.tracking.runs import SCHEDULED
 
-__all__ = ["Outcome", "arguments", "begin", "files", "forget", "goes_on", "is_open", "outcome", "warm_up"]
+__all__ = ["arguments", "begin", "files", "forget", "goes_on", "is_open", "outcome", "warm_up"]
 
 # Long enough for a run that is told to end to write its report.
 _GRACE_SECONDS = 10.0
-_KILLED = "its process was killed"
 _FOLDER = "schedules"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a scheduled run ended; ``why`` is one line."""
-
-    status: Status
-    run_id: str = ""
-    report: str = ""
-    why: str = ""
 
 
 def arguments(schedule: ScheduleConfig) -> tuple[str, ...]:
@@ -135,18 +124,7 @@ def outcome(project: Project, time: ScheduledTime, exit_status: int | None) -> O
     None when that does not tell.
     """
     printed, said = _files(project, time)
-    found = _of_run(_read(printed))
-    if found is None and exit_status is None:
-        return None
-    last = _last_line(_read(said))
-    if found is not None:
-        why = "" if found.status == "finished" else found.why or last
-        report = str(Path(found.report).resolve()) if found.report else ""
-        return Outcome(found.status, found.run_id, report, why)
-    if exit_status == 0:
-        return Outcome("finished")
-    status: Status = "killed" if exit_status is None or exit_status < 0 else "failed"
-    return Outcome(status, why=last or (_KILLED if status == "killed" else f"exit status {exit_status}"))
+    return outcome_of(_read(printed), _read(said), exit_status)
 
 
 def files(project: Project) -> list[Path]:
@@ -182,24 +160,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _of_run(printed: str) -> Outcome | None:
-    """What ``workbench run --json`` says of its run."""
-    try:
-        facts: Any = json.loads(printed)
-        phases = facts["phases"]
-        bad = [phase for phase in phases if phase["status"] in ("failed", "killed")]
-        reports = [phase["report"] for phase in bad or phases if phase["report"]]
-        why = f"{bad[0]['phase']}: {bad[0]['why']}" if bad else ""
-        return Outcome(facts["status"], facts["run_id"], reports[-1] if reports else "", why)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _last_line(text: str) -> str:
-    import click
-
-    lines = [line.strip() for line in click.unstyle(text).splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("workbench: ")]
-    return (said or lines or [""])[-1].removeprefix("workbench: ")

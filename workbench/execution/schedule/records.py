@@ -7,7 +7,7 @@ away for so long that another took its place finds that its changes change nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -16,15 +16,18 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.store import tables
+from workbench.store.database import hold
 from workbench.store.texts import one_line
 
 __all__ = [
     "OPEN",
     "ScheduledTime",
     "Status",
+    "ahead",
     "busy",
     "change",
     "claim",
+    "goes_on",
     "held_by",
     "history",
     "last_times",
@@ -139,6 +142,24 @@ def open_times(connection: Connection, project: str) -> list[ScheduledTime]:
     return _times(connection, query.order_by(_TABLE.c.scheduled_at, _TABLE.c.id))
 
 
+def ahead(connection: Connection, project: str) -> dict[str, int]:
+    """Whose turn it is of each schedule, by id: what runs, or else the oldest of what is not over.
+
+    What runs is not always the oldest: a second attempt comes after times that came later.
+    """
+    newest_first = open_times(connection, project)[::-1]
+    return {
+        each.schedule: each.id for each in sorted(newest_first, key=lambda each: each.status == "running")
+    }
+
+
+def goes_on(connection: Connection, project: str, schedule: str) -> bool:
+    """Whether a time of the schedule runs; nobody else begins one before the transaction ends."""
+    hold(connection, "schedule", project, schedule)
+    query = select(_TABLE.c.id).where(_TABLE.c.project == project, _TABLE.c.schedule == schedule)
+    return connection.execute(query.where(_TABLE.c.status == "running").limit(1)).first() is not None
+
+
 def busy(connection: Connection, project: str) -> set[str]:
     """The schedules of which a time is not over."""
     query = select(_TABLE.c.schedule).distinct()
@@ -159,9 +180,18 @@ def to_retry(connection: Connection, project: str, now: datetime) -> list[Schedu
     return _times(connection, query.order_by(_TABLE.c.next_try, _TABLE.c.id))
 
 
-def history(connection: Connection, project: str, schedule: str = "", last: int = 20) -> list[ScheduledTime]:
-    """The newest scheduled times first, of one schedule or of all."""
+def history(
+    connection: Connection,
+    project: str,
+    schedule: str = "",
+    last: int = 20,
+    *,
+    statuses: Collection[Status] = (),
+) -> list[ScheduledTime]:
+    """The newest scheduled times first, of one schedule or of all, and with these statuses or with any."""
     query = select(_TABLE).where(_TABLE.c.project == project)
+    if statuses:
+        query = query.where(_TABLE.c.status.in_(statuses))
     if schedule:
         query = query.where(_TABLE.c.schedule == schedule)
     return _times(connection, query.order_by(_TABLE.c.scheduled_at.desc(), _TABLE.c.id.desc()).limit(last))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from workbench.config import FailureConfig, ScheduleConfig
@@ -10,7 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.execution.agent.client import Process
 from workbench.execution.schedule import ending, jobs, pinned, records
 from workbench.execution.schedule.ending import Notify
-from workbench.execution.schedule.jobs import Outcome
+from workbench.execution.schedule.outcomes import Outcome
 from workbench.execution.schedule.records import ScheduledTime
 from workbench.project import Project
 from workbench.store.clock import Clock
@@ -21,6 +22,10 @@ __all__ = ["Running"]
 
 class _Lost(Exception):
     """Somebody else has taken it over: nothing is run."""
+
+
+class _NotYet(Exception):
+    """Another time of its schedule has begun since it was its turn: nothing is run, and it waits."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Running:
 
     @property
     def processes(self) -> list[Process]:
-        return [each.process for each in self._started]
+        """Those that run; one that has ended may still have to be put on record, when a store is back."""
+        return [each.process for each in self._started if each.process.poll() is None]
 
     @property
     def in_hand(self) -> set[int]:
@@ -70,18 +76,19 @@ class Running:
         self._waiting = sorted([*self._waiting, *times], key=lambda each: (each.scheduled_at, each.id))
 
     def start(self, project: Project) -> None:
-        """Start what there is room for. Of one schedule, a time waits for those that came before it."""
+        """Start what there is room for. Of one schedule, a time waits for what runs and what came before."""
         if not self._waiting or len(self._started) >= self._at_once:
             return
         schedules = {each.name: each for each in project.config.schedules}
         with self._database.read() as connection:
-            ahead = {each.schedule: each.id for each in records.open_times(connection, project.name)[::-1]}
+            ahead = records.ahead(connection, project.name)
         for time in list(self._waiting):
             if len(self._started) >= self._at_once:
                 break
             if ahead.get(time.schedule, time.id) == time.id:
-                self._start(project, time, schedules.get(time.schedule))
-                self._waiting.remove(time)
+                with suppress(_NotYet):
+                    self._start(project, time, schedules.get(time.schedule))
+                    self._waiting.remove(time)
 
     def _start(self, project: Project, time: ScheduledTime, schedule: ScheduleConfig | None) -> None:
         if schedule is None:
@@ -93,6 +100,8 @@ class Running:
             nonlocal now_running
             if now_running is time:
                 with self._database.write() as connection:
+                    if records.goes_on(connection, project.name, time.schedule):
+                        raise _NotYet
                     marked = records.change(connection, time, status="running")
                 if marked is None:
                     raise _Lost
@@ -138,6 +147,8 @@ class Running:
 
     def hand_back(self) -> None:
         """What was not started is anybody's again."""
+        if not self._waiting:
+            return
         with self._database.write() as connection:
             for time in self._waiting:
                 records.change(connection, time, claimed_by="")

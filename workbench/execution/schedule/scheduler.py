@@ -64,8 +64,8 @@ class Scheduler:
         self.project, self._clock, self._elapsed = project, clock, elapsed
         self._notify, self._say, self._beside = notify, say, beside
         self._database = open_database(project)
-        self._holder = Holder(self._database, SystemClock(), elapsed)
-        self._claiming = Claiming(project, self._database, self._holder.name)
+        self._holder = Holder(self._database, SystemClock())
+        self._claiming = Claiming(project, self._database, self._holder.name, elapsed)
         self._running = Running(self._database, clock, at_once, notify=notify, say=say)
         self._read_at = self._config_time()
         self._swept = -math.inf
@@ -98,22 +98,34 @@ class Scheduler:
             while not self._stops:
                 self.look()
                 self._sleep()
-            self._running.hand_back()
+            self._in_spite_of_trouble(self._running.hand_back)
             self._wind_up()
         finally:
             self._leave()
 
     def run_once(self) -> None:
-        """What is due now, and nothing that comes later."""
+        """What is due now, and nothing that comes later.
+
+        Raises
+        ------
+        Exception
+            What a store that is away raised when it was asked what is due: that may not all have run.
+        """
+        unseen: Exception | None = None
         try:
-            self.look()
+            try:
+                self._look()
+            except Exception as error:  # what was begun all the same is waited for
+                unseen = error
             while not (self._running.idle or self._stops):
                 self._sleep()
                 self._in_spite_of_trouble(self._go_on)
-            self._running.hand_back()
+            self._in_spite_of_trouble(self._running.hand_back)
             self._wind_up()
         finally:
             self._leave()
+        if unseen is not None:
+            raise unseen
 
     def look(self) -> None:
         """See what is due and what has ended."""
@@ -134,20 +146,15 @@ class Scheduler:
             work()
             self._problem = ""
         except Exception as error:
-            known = trouble.in_words(error, self.project.state)
+            known = trouble.in_words(error, self.project.state) or trouble.of_database(error)
             line = known.message if known else f"{type(error).__name__}: {error}"
             if line != self._problem:
                 self._say(f"! {line}")
             self._problem = line
 
     def _go_on(self) -> None:
-        self._holder.keep()
         self._running.collect(self.project)
         self._running.start(self.project)
-
-    def _finish_up(self) -> None:
-        self._holder.keep()
-        self._running.collect(self.project)
 
     def _sweep(self) -> None:
         """Every few seconds: second attempts, and what others left behind."""
@@ -221,7 +228,7 @@ class Scheduler:
                 told = True
                 self._running.end()
             self._sleep()
-            self._in_spite_of_trouble(self._finish_up)
+            self._in_spite_of_trouble(lambda: self._running.collect(self.project))
 
     def _leave(self) -> None:
         self._holder.leave()

@@ -18,16 +18,24 @@ __all__ = ["retried", "taken_over"]
 
 
 def retried(project: Project, database: Database, by: str, now: datetime) -> list[ScheduledTime]:
-    """Those that failed and whose next attempt is due: claimed by us."""
-    declared = {each.name for each in project.config.schedules if each.enabled}
+    """Those that failed and whose next attempt is due: claimed by us.
+
+    One that must not overlap stays due for as long as another time of its schedule is not over; one that may
+    wait is claimed, and waits for its turn.
+    """
+    declared = {each.name: each for each in project.config.schedules if each.enabled}
     with database.read() as connection:
         due = records.to_retry(connection, project.name, now)
+        busy = records.busy(connection, project.name) if due else set()
     claimed = {"claimed_by": by, "claimed_at": now, "status": "claimed", "ended_at": None, "next_try": None}
     mine = []
     for seen in due:
-        if seen.schedule in declared:
-            with database.write() as connection:
-                mine.append(records.change(connection, seen, attempt=seen.attempt + 1, **claimed))
+        schedule = declared.get(seen.schedule)
+        if schedule is None or (schedule.overlap == "skip" and seen.schedule in busy):
+            continue
+        with database.write() as connection:
+            mine.append(records.change(connection, seen, attempt=seen.attempt + 1, **claimed))
+        busy.add(seen.schedule)
     return [each for each in mine if each is not None]
 
 
