@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from workbench.panels.compare import ComparePanel, compare
+from workbench.panels.label import LabelPanel, label
 from workbench.panels.launch import LaunchPanel, launch
+from workbench.panels.monitor import MonitorPanel, monitor
+from workbench.panels.registry import RegistryPanel, registry
+from workbench.panels.review import ReviewPanel, review
 
-__all__ = ["ComparePanel", "LaunchPanel", "compare", "launch"]
+__all__ = [
+    "ComparePanel",
+    "LabelPanel",
+    "LaunchPanel",
+    "MonitorPanel",
+    "RegistryPanel",
+    "ReviewPanel",
+    "compare",
+    "label",
+    "launch",
+    "monitor",
+    "registry",
+    "review",
+]

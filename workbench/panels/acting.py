@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.project import Project
     from workbench.registry.promotion import Preview
 
-__all__ = ["TARGETS", "Promotion"]
+__all__ = ["TARGETS", "Promotion", "preview"]
 
 TARGETS: tuple[str, ...] = tuple(get_args(promotion.Target))
 
@@ -31,6 +31,7 @@ class Promotion:
         self.project = project
         self.told = ""
         self._looked_at: tuple[int, str] | None = None
+        self._seen: Preview | None = None
 
     def may(self, version: int, to: str, reason: str) -> bool:
         """Whether it can be done now: it was looked at, would go through, and there is a reason."""
@@ -45,8 +46,8 @@ class Promotion:
             self.told = problem(in_words(error, self.project))
             return None
         if not found.refused:
-            self._looked_at = (version, to)
-        self.told = _preview(found)
+            self._looked_at, self._seen = (version, to), found
+        self.told = preview(found)
         return found
 
     def do(self, version: int, to: str, reason: str) -> bool:
@@ -56,7 +57,9 @@ class Promotion:
             return False
         self._looked_at = None
         try:
-            entry = promotion.promote(self.project, version, reason=reason.strip(), to=cast("Any", to))
+            entry = promotion.promote(
+                self.project, version, reason=reason.strip(), to=cast("Any", to), still=self._seen
+            )
         except Exception as error:
             self.told = problem(in_words(error, self.project))
             return False
@@ -64,7 +67,8 @@ class Promotion:
         return True
 
 
-def _preview(found: Preview) -> str:
+def preview(found: Preview) -> str:
+    """What a promotion would do, as markup."""
     gates = "".join(
         f"<li>{escape(str(gate['name']))}: {escape(str(gate['verdict']))} – {escape(str(gate['why']))}</li>"
         for gate in found.gates

@@ -8,11 +8,12 @@ from typing import Any
 
 from workbench.panels.markup import CELL, problem
 from workbench.tracking import output_diff
+from workbench.tracking.cell_diff import CellChange
 from workbench.tracking.diff import Change, RunDiff
 from workbench.tracking.output_diff import OutputChange, OutputHash
 from workbench.tracking.page import short
 
-__all__ = ["opened", "show"]
+__all__ = ["changed_cells", "opened", "show"]
 
 _PRE = "margin: 0 0 8px 0; padding: 6px 10px; overflow-x: auto; background: rgba(127,127,127,.08)"
 _LINES = {"+": "background: rgba(45,164,78,.18)", "-": "background: rgba(209,36,47,.15)"}
@@ -24,17 +25,22 @@ def show(found: RunDiff) -> str:
     parts = [
         _table("Ran in", found.about),
         _table("Models (SHA-256)", found.models),
-        *(
-            f"<p><b>Cell {_place(cell.left, cell.right)}</b>, {escape(cell.cell_type)} {cell.kind}</p>"
-            f"{_source(cell.lines)}"
-            for cell in found.cells
-        ),
+        changed_cells(found.cells),
         _outputs(found.outputs),
         *(problem(f"not compared: {sentence}") for sentence in found.missing),
     ]
     if not found.missing and not found.cells:
         parts.insert(2, "<p>The sources of the two notebooks are the same.</p>")
     return "".join(parts)
+
+
+def changed_cells(cells: Sequence[CellChange]) -> str:
+    """Cells whose sources differ, line by line."""
+    return "".join(
+        f"<p><b>Cell {_place(cell.left, cell.right)}</b>, {escape(cell.cell_type)} {cell.kind}</p>"
+        f"{_source(cell.lines)}"
+        for cell in cells
+    )
 
 
 def opened(found: RunDiff, change: OutputChange) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,9 @@ from tests.projects import make_project
 from tests.unit.panels.conftest import Recorded
 from tests.unit.panels.recorded import HOSTILE, record
 from workbench.errors import UnknownName, UsageError
-from workbench.panels import markup
-from workbench.panels.compare import ComparePanel, compare
-from workbench.panels.parts import CHARTS, CURVES, PARTS, SLICES
-from workbench.project import open_project
+from workbench.panels.compare import markup
+from workbench.panels.compare.panel import ComparePanel, compare
+from workbench.panels.compare.parts import CHARTS, CURVES, PARTS, SLICES
 from workbench.tracking.sanitize import clean_html
 
 
@@ -57,12 +54,17 @@ def test_all_runs_are_found_but_pipeline_runs_drafts_and_deleted_ones(
         ("kind !~ onerror and phase = train", ["bare", "second", "first"]),
         ("roc_auc >= 0.7", ["second", "first"]),
         ("roc_auc = nan", ["odd"]),
-        ("loss > 1e300", ["odd"]),  # MLflow keeps an infinity as the largest number that there is
+        ("loss = inf", ["odd"]),
         ("failed", ["odd"]),
         ("started_at > 2020-01-01 and status = failed", ["odd"]),
         ("started_at < 2020-01-01", []),
+        ("started_at != 2020-01-01 and failed", ["odd"]),
         ("train and seed = 1", ["bare", "odd", "second", "first"]),
         ('"roc_auc" > 0.72', ["second"]),
+        ("rate = 0.1 or kind = b", ["second", "first"]),
+        ("phase = gather or rate > 0.05 and rate < 0.2", ["first", "gather"]),
+        ("tags.team = blue or tags.team ~ e and rate < 0.05", ["second", "first"]),
+        ('kind = "a or b" OR failed', ["odd"]),
         ("tags.team = blue", ["first"]),
         ("tags.team ~ e and rate > 0", ["second", "first"]),
     ],
@@ -82,8 +84,11 @@ def test_conditions_choose_runs(
         ("kind > 1", "is no number"),
         ("rate > much", "takes a number"),
         ("started_at > yesterday", "a time is written"),
+        ("started_at = today", "a time is written"),
         ("rate >", "cannot be read"),
         ("and and", "cannot be read"),
+        ("rate > 0 or", "cannot be read"),
+        ("or rate > 0", "cannot be read"),
         ("rate = 1 = 2", "cannot be read"),
         ('rate = "0.1', "cannot be read"),
     ],
@@ -95,6 +100,13 @@ def test_a_filter_that_cannot_be_read_is_told_and_changes_nothing(
     panel.look(where=where)
     assert says in panel.problem
     assert _ids(panel) == before
+
+
+def test_a_phase_narrows_each_side_of_an_or(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded.project.root)
+    found = compare("train", where='rate = 0.1 or kind = b or "fail"')
+    assert _ids(found) == [recorded.odd, recorded.second, recorded.first]
+    assert _ids(compare("gather", where="rate = 0.1 or kind = b")) == []
 
 
 def test_runs_are_sorted_by_any_column_and_those_without_a_value_come_last(
@@ -224,61 +236,6 @@ def test_parts_say_what_is_missing(recorded: Recorded) -> None:
     assert "no curves were kept" in panel._repr_html_()
     panel.part = SLICES
     assert "Choose runs that trained or validated" in panel._repr_html_()
-
-
-# -- when it cannot --------------------------------------------------------------------------------
-
-
-@contextmanager
-def _away(path: Path) -> Iterator[None]:
-    """As long as the block, something else stands where a store was."""
-    kept = path.with_suffix(".kept")
-    path.rename(kept)
-    path.mkdir()
-    try:
-        yield
-    finally:
-        path.rmdir()
-        kept.rename(path)
-
-
-def test_a_tracking_store_that_is_away_is_told_and_what_is_known_stays(
-    panel: ComparePanel, recorded: Recorded
-) -> None:
-    before = _ids(panel)
-    settings = recorded.project.root / "workbench.toml"
-    text = settings.read_text()
-    settings.write_text(text + '\n[stores]\ntracking = "http://127.0.0.1:9"\n')
-    elsewhere = compare(open_project(recorded.project.root))
-    settings.write_text(text)
-    assert "the tracking store does not answer" in elsewhere.problem
-    assert "try again with Refresh" in elsewhere._repr_html_()
-    assert _ids(elsewhere) == before
-    assert elsewhere.comparison is not None
-
-
-def test_a_database_that_is_away_is_told_in_one_line(panel: ComparePanel, recorded: Recorded) -> None:
-    before = _ids(panel)
-    with _away(recorded.project.state / "workbench.db"):
-        panel.refresh()
-        assert panel.problem.startswith("the runs cannot be read: the workbench database does not answer")
-        fresh = compare(recorded.project, where="rate > 0.05", sort="-roc_auc")
-        assert "\n" not in fresh.problem
-        assert "Refresh" in fresh._repr_html_()
-    assert _ids(panel) == before
-
-
-def test_a_run_that_is_deleted_meanwhile_is_chosen_no_more(tmp_path: Path) -> None:
-    from workbench.tracking import store
-
-    project = make_project(tmp_path / "less", {"train": []})
-    first, second = (record(project, params={"rate": rate}, metrics={"m": 1.0}) for rate in (1, 2))
-    panel = compare(project, left=first, right=second)
-    store.client(project).delete_run(first)
-    panel.refresh()
-    assert [run.run_id for run in panel.chosen] == [second]
-    assert panel.comparison is None
-    assert "Choose two runs" in panel._repr_html_()
 
 
 # -- live ------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.pages import parse, shown
-from workbench.panels.comparison import MetricPair, compare_runs, label
+from workbench.panels.choosing import run_label
+from workbench.panels.compare.comparison import MetricPair, compare_runs
 from workbench.tracking.runs import RunInfo
 from workbench.tracking.sanitize import clean_html
 
@@ -175,5 +176,5 @@ def test_a_report_keeps_the_table_as_it_is() -> None:
 
 
 def test_drafts_are_marked_where_one_chooses() -> None:
-    assert label(_run(1)) == "train · 17 May 2024, 09:30 UTC · finished · 00010001"
-    assert "draft" in label(_run(1, draft=True))
+    assert run_label(_run(1)) == "train · 17 May 2024, 09:30 UTC · finished · 00010001"
+    assert "draft" in run_label(_run(1, draft=True))

@@ -12,9 +12,9 @@ from tests.unit.panels.recorded import HOSTILE
 from workbench.errors import NotebookError, UnknownName
 from workbench.execution.progress import PipelineResult
 from workbench.execution.sweep.running import SweepResult
-from workbench.panels.form import choices, text_of
-from workbench.panels.launch import LaunchPanel, launch
-from workbench.panels.progress import PanelProgress
+from workbench.panels.launch.form import choices, text_of
+from workbench.panels.launch.panel import LaunchPanel, launch
+from workbench.panels.launch.progress import PanelProgress
 from workbench.project import Project
 from workbench.tracking import runs
 from workbench.tracking.sanitize import clean_html
@@ -156,8 +156,16 @@ def test_a_sweep_runs_each_value_once(project: Project, panel: LaunchPanel) -> N
     _with(panel, rate="0.4, 0.5", most="3")
     assert panel.plan() == "train runs 2 times"
     shares: list[float] = []
-    result = panel.run(lambda progress: shares.append(progress.share))
+    pages: list[str] = []
+
+    def draw(progress: PanelProgress) -> None:
+        shares.append(progress.share)
+        pages.append(progress.html())
+
+    result = panel.run(draw)
     assert isinstance(result, SweepResult)
+    assert any("train #0" in page for page in pages)
+    assert "train #" not in pages[-1]  # nothing goes on any more
     assert result.status == "finished"
     tried = runs.list_runs(project, sweep=result.run_id)
     assert {run.params["rate"] for run in tried} == {"0.4", "0.5"}

@@ -58,9 +58,6 @@ class PanelProgress:
     def phase_ended(self, result: PhaseResult) -> None:
         done, cells = self._cells.get(result.phase, (0, 0))
         self._cells[result.phase] = (cells if result.status == "finished" else done, cells)
-        if "#" in result.phase:  # of a trial, which has a line of its own
-            self.lines.pop(result.phase, None)
-            return
         seconds = f" in {result.seconds:.1f} s" if result.seconds else ""
         why = f": {result.why}" if result.status not in ("finished", "up_to_date") and result.why else ""
         status = result.status.replace("_", " ")
@@ -70,6 +67,8 @@ class PanelProgress:
         values = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
         why = f": {trial.why}" if trial.status == "failed" else ""
         mark = _MARKS.get(trial.status, "✗")
+        own = f" #{trial.number}"  # its notebooks go on no more
+        self.lines = {phase: line for phase, line in self.lines.items() if not phase.endswith(own)}
         self.ended.append(f"{mark} #{trial.number} {values}{' (was there)' * trial.reused}{why}")
         self._tell()
 

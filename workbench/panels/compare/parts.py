@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
@@ -13,11 +14,11 @@ from workbench.panels.telling import in_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from workbench.panels.compare import ComparePanel
+    from workbench.panels.compare.panel import ComparePanel
     from workbench.tracking.curves import Curves
     from workbench.tracking.runs import RunInfo
 
-__all__ = ["CHARTS", "CURVES", "NOTEBOOKS", "PARTS", "SLICES", "TWO_RUNS", "html"]
+__all__ = ["CHARTS", "CURVES", "NOTEBOOKS", "PARTS", "SLICES", "TWO_RUNS", "Parts"]
 
 TWO_RUNS, NOTEBOOKS, CHARTS, CURVES, SLICES = "two runs", "notebooks", "charts", "curves", "slices"
 #: The parts by name, in the order of their tabs.
@@ -27,35 +28,45 @@ _CHOOSE = "Choose runs in the table to see them here."
 _MOST_RUNS = 8
 
 
-def html(panel: ComparePanel, part: str) -> str:
-    """A part as markup; one line where it cannot be shown."""
-    ways: dict[str, Callable[[ComparePanel], str]] = {
-        TWO_RUNS: _two_runs,
-        NOTEBOOKS: _notebooks,
-        CHARTS: _charts,
-        CURVES: _curves,
-        SLICES: _slices,
-    }
-    try:
-        return ways[part](panel)
-    except Exception as error:
-        return problem(in_words(error, panel.project))
+class Parts:
+    """The parts of a panel as markup, each made anew only when what it shows is something else."""
+
+    def __init__(self, panel: ComparePanel) -> None:
+        self._panel = panel
+        self._made: dict[str, tuple[tuple[object, ...], str]] = {}
+
+    def html(self, part: str) -> str:
+        """A part as markup; one line where it cannot be shown, and another try when it is asked for again."""
+        shows = self._shows(part)
+        if part not in self._made or self._made[part][0] != shows:
+            try:
+                self._made[part] = (shows, _WAYS[part](self._panel))
+            except Exception as error:
+                return problem(in_words(error, self._panel.project))
+        return self._made[part][1]
+
+    def _shows(self, part: str) -> tuple[object, ...]:
+        shown = self._panel.shown
+        runs = self._panel.times_read, shown.view.chosen
+        # Weakly: a table may be large, and goes when there is a newer one.
+        of_all = weakref.ref(shown.table), shown.view.where, shown.view.metric
+        return (*runs, *of_all) if part == CHARTS else runs
 
 
 def _two_runs(panel: ComparePanel) -> str:
     found = panel.comparison
-    return f"<p>{_CHOOSE_TWO}</p>" if found is None else found._repr_html_()
+    return f"<p>{_CHOOSE_TWO}</p>" if found is None else _last(panel, 2) + found._repr_html_()
 
 
 def _notebooks(panel: ComparePanel) -> str:
     from workbench.panels.notebook_diff import show
 
     found = panel.difference
-    return f"<p>{_CHOOSE_TWO}</p>" if found is None else show(found)
+    return f"<p>{_CHOOSE_TWO}</p>" if found is None else _last(panel, 2) + show(found)
 
 
 def _charts(panel: ComparePanel) -> str:
-    from workbench.panels import figures
+    from workbench.panels.compare import figures
 
     metric = panel.shown.view.metric
     ways = {
@@ -69,7 +80,7 @@ def _charts(panel: ComparePanel) -> str:
 
 
 def _curves(panel: ComparePanel) -> str:
-    from workbench.panels.figures import overlaid
+    from workbench.panels.compare.figures import overlaid
     from workbench.registry.card.artifacts import artifact_text
     from workbench.tracking import store
     from workbench.tracking.curves import CURVES as NAME
@@ -79,7 +90,7 @@ def _curves(panel: ComparePanel) -> str:
         return f"<p>{_CHOOSE}</p>"
     client, without = store.client(panel.project), []
     found: dict[str, Curves] = {}
-    for run in panel.chosen[:_MOST_RUNS]:
+    for run in panel.chosen[-_MOST_RUNS:]:
         uri = client.get_run(run.run_id).info.artifact_uri or ""
         curves = read_curves(artifact_text(panel.project, uri, NAME) or "")
         found |= {f"{_name(run)} {model}": each for model, each in curves.items()}
@@ -91,16 +102,17 @@ def _curves(panel: ComparePanel) -> str:
         else ""
     )
     figure = overlaid(found)
-    return (_image(figure, "ROC, precision and recall, calibration") if figure else "") + told
+    picture = _image(figure, "ROC, precision and recall, calibration") if figure else ""
+    return _last(panel, _MOST_RUNS) + picture + told
 
 
 def _slices(panel: ComparePanel) -> str:
-    from workbench.panels.fairness import table
-    from workbench.panels.figures import compared_slices
+    from workbench.panels.compare.fairness import table
+    from workbench.panels.compare.figures import compared_slices
     from workbench.registry.card.rows import validation_of
 
     found = {}
-    for run in panel.chosen[:_MOST_RUNS]:
+    for run in panel.chosen[-_MOST_RUNS:]:
         for version in panel.versions_of(run.run_id)[:1]:
             found[f"{version} ({_name(run)})"] = validation_of(version, panel.project)
     if not found:
@@ -108,7 +120,13 @@ def _slices(panel: ComparePanel) -> str:
     metric = next(iter(found.values())).metric
     figure = compared_slices(metric, {name: each.slices for name, each in found.items()})
     picture = _image(figure, f"{metric} within each group") if figure else ""
-    return picture + table(found)
+    return _last(panel, _MOST_RUNS) + picture + table(found)
+
+
+def _last(panel: ComparePanel, most: int) -> str:
+    """What is said when not all of the chosen runs find room."""
+    chosen = len(panel.chosen)
+    return f"<p>Of the {chosen} chosen runs, the last {most} are shown here.</p>" if chosen > most else ""
 
 
 def _name(run: RunInfo) -> str:
@@ -120,3 +138,12 @@ def _image(figure: Figure, says: str) -> str:
 
     data = base64.b64encode(as_png(figure)).decode()
     return f'<div><img src="data:image/png;base64,{data}" alt="{escape(says)}" style="max-width: 100%"></div>'
+
+
+_WAYS: dict[str, Callable[[ComparePanel], str]] = {
+    TWO_RUNS: _two_runs,
+    NOTEBOOKS: _notebooks,
+    CHARTS: _charts,
+    CURVES: _curves,
+    SLICES: _slices,
+}

@@ -5,7 +5,7 @@ Where no kernel is, as in a report, the form is shown as a table with what was t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -16,9 +16,9 @@ from workbench.errors import WorkbenchError
 from workbench.execution.progress import PipelineResult
 from workbench.execution.sweep import target as targets
 from workbench.execution.sweep.running import SweepResult
-from workbench.panels.form import Form, text_of
+from workbench.panels.launch.form import Form, text_of
+from workbench.panels.launch.progress import PanelProgress
 from workbench.panels.markup import CELL, problem
-from workbench.panels.progress import PanelProgress
 from workbench.panels.telling import in_words
 from workbench.project import Project, open_project
 
@@ -31,14 +31,17 @@ _SOFT = "opacity: .7"
 
 
 def launch(
-    what: str | Path, values: Mapping[str, Any] | None = None, *, of: Project | None = None
+    what: str | Path | Sequence[str],
+    values: Mapping[str, Any] | None = None,
+    *,
+    of: Project | None = None,
 ) -> LaunchPanel:
     """A panel with a form for a phase or any notebook, and buttons that run it.
 
     Parameters
     ----------
-    what : str or Path
-        A phase of the project, or the path of a notebook.
+    what : str, Path or sequence of str
+        A phase of the project, several of them, or the path of a notebook.
     values : mapping, optional
         What the form begins with, such as the parameters of another run; else the notebook's own values.
     of : Project, optional
@@ -51,10 +54,10 @@ def launch(
     NotebookError
         There is no such notebook, or its parameters cannot be read.
     """
-    if isinstance(what, Path) or what.endswith(".ipynb"):
+    if isinstance(what, Path) or (isinstance(what, str) and what.endswith(".ipynb")):
         target = targets.of_notebook(Path(what))
     else:
-        target = targets.of_phases(of or open_project(), [what])
+        target = targets.of_phases(of or open_project(), [what] if isinstance(what, str) else what)
     return LaunchPanel(Form(target).with_values(values or {}))
 
 
@@ -69,12 +72,15 @@ class LaunchPanel:
         Of what was run last.
     problem : str
         One line on why it could not be run; empty if it could.
+    ended : callable
+        Called when a run from the widget has come to its end, for who shows what it may have changed.
     """
 
     def __init__(self, form: Form) -> None:
         self.form = form
         self.result: PipelineResult | SweepResult | None = None
         self.problem = ""
+        self.ended: Callable[[], None] = lambda: None
 
     def run(self, draw: Any = None) -> PipelineResult | SweepResult | None:
         """Run what the form says, and wait for it; None when it says nothing that can be run.
@@ -110,7 +116,7 @@ class LaunchPanel:
     @cached_property
     def widget(self) -> VBox:
         """The live form."""
-        from workbench.panels.launch_widget import build
+        from workbench.panels.launch.widget import build
 
         return build(self)
 

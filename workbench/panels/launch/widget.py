@@ -1,11 +1,11 @@
-"""The widgets of the launch panel: a thin view of :class:`~workbench.panels.launch.LaunchPanel`."""
+"""The widgets of the launch panel: a thin view of :class:`~workbench.panels.launch.panel.LaunchPanel`."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.panels.form import choices, text_of
+from workbench.panels.launch.form import choices, text_of
 from workbench.panels.markup import problem
 from workbench.panels.shown_report import report_frame
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ipywidgets import VBox, Widget
 
     from workbench.execution.notebook.parameters import Parameter
-    from workbench.panels.launch import LaunchPanel
-    from workbench.panels.progress import PanelProgress
+    from workbench.panels.launch.panel import LaunchPanel
+    from workbench.panels.launch.progress import PanelProgress
 
 __all__ = ["build"]
 
@@ -126,6 +126,7 @@ class _Widgets:
             self._tell()
         self.outcome.value = self.panel.outcome()
         self.open.layout.display = "" if self.panel.report else "none"
+        self.panel.ended()
 
     def _draw(self, progress: PanelProgress) -> None:
         self.bar.value, self.lines.value = progress.share, progress.html()

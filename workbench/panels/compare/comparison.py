@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 
+from workbench.panels.markup import CELL
 from workbench.tracking.metrics import LOWER_IS_BETTER, METRICS
 from workbench.tracking.page import duration, moment, short
 from workbench.tracking.runs import RunInfo
 
-__all__ = ["Comparison", "Fact", "MetricPair", "compare_runs", "label"]
+__all__ = ["Comparison", "Fact", "MetricPair", "compare_runs", "more_is_better"]
 
 _NEUTRAL = {"positive_share", "flagged_share"}
 _BETTER, _WORSE, _OTHER = "#2da44e", "#d1242f", "#3b82c4"
 _SHOWN_METRICS = 12
 _HALF = 56  # pixels from the middle of a bar to its end
-_CELL = "padding: 4px 14px 4px 0; text-align: left; border: 0; border-bottom: 1px solid rgba(127,127,127,.25)"
-_NUMBER = _CELL.replace("text-align: left", "text-align: right") + "; white-space: nowrap"
+_NUMBER = CELL.replace("text-align: left", "text-align: right") + "; white-space: nowrap"
 _SOFT = "opacity: .7"
 
 
@@ -66,10 +66,8 @@ class MetricPair:
     @property
     def better(self) -> bool | None:
         """Whether the right run is better; None for a metric of which we do not know what is good."""
-        kind = self.name.rpartition(".")[2]
-        if not self.change or kind not in METRICS or kind in _NEUTRAL:
-            return None
-        return (self.change < 0) == (kind in LOWER_IS_BETTER)
+        more = more_is_better(self.name)
+        return None if not self.change or more is None else (self.change > 0) == more
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,12 @@ class Comparison:
         return f"<div>{''.join(parts)}</div>"
 
 
+def more_is_better(metric: str) -> bool | None:
+    """Which way a metric is good; None for one of which we do not know."""
+    kind = metric.rpartition(".")[2]
+    return None if kind not in METRICS or kind in _NEUTRAL else kind not in LOWER_IS_BETTER
+
+
 def compare_runs(left: RunInfo, right: RunInfo) -> Comparison:
     """Put two runs side by side."""
     return Comparison(
@@ -126,12 +130,6 @@ def compare_runs(left: RunInfo, right: RunInfo) -> Comparison:
     )
 
 
-def label(run: RunInfo) -> str:
-    """A run in one line, for a person to choose by."""
-    draft = " · draft" if run.draft else ""
-    return f"{run.phase} · {moment(run.started_at)} · {run.status}{draft} · {run.run_id[:8]}"
-
-
 def _metric_order(name: str) -> tuple[str, int, str]:
     """Model by model, and within one as the family of metrics is ordered everywhere."""
     model, _, kind = name.rpartition(".")
@@ -144,7 +142,7 @@ def _facts(left: Mapping[str, str], right: Mapping[str, str]) -> tuple[Fact, ...
 
 def _heads(left: RunInfo, right: RunInfo) -> str:
     cells = "".join(
-        f'<td style="{_CELL}; vertical-align: top; min-width: 220px"><b>{side}</b> {escape(run.phase)} '
+        f'<td style="{CELL}; vertical-align: top; min-width: 220px"><b>{side}</b> {escape(run.phase)} '
         f"<code>{escape(run.run_id[:8])}</code>{' (draft)' if run.draft else ''}<br>"
         f'<span style="{_SOFT}">{moment(run.started_at)}, {escape(run.status)}, took {duration(run.seconds)}'
         f"{', by ' + escape(run.who) if run.who else ''}</span></td>"
@@ -165,34 +163,34 @@ def _metric_table(rows: list[str]) -> str:
     return _table("Metrics", rows, ("A", "B", "B against A", ""), _NUMBER)
 
 
-def _table(title: str, rows: list[str], columns: tuple[str, ...] = ("A", "B"), cell: str = _CELL) -> str:
+def _table(title: str, rows: list[str], columns: tuple[str, ...] = ("A", "B"), cell: str = CELL) -> str:
     if not rows:
         return ""
     heads = "".join(f'<th style="{cell}; font-weight: 500; {_SOFT}">{column}</th>' for column in columns)
     return (
         '<table style="border-collapse: collapse; margin: 0 0 12px 0">'
-        f'<tr><th style="{_CELL}; min-width: 170px">{escape(title)}</th>{heads}</tr>{"".join(rows)}</table>'
+        f'<tr><th style="{CELL}; min-width: 170px">{escape(title)}</th>{heads}</tr>{"".join(rows)}</table>'
     )
 
 
 def _fact(fact: Fact) -> str:
     texts = [short(text) if fact.name == "code" else text for text in (fact.left, fact.right)]
-    values = "".join(f'<td style="{_CELL}; min-width: 90px">{escape(text) or "–"}</td>' for text in texts)
-    return f'<tr><td style="{_CELL}">{escape(fact.name)}</td>{values}</tr>'
+    values = "".join(f'<td style="{CELL}; min-width: 90px">{escape(text) or "–"}</td>' for text in texts)
+    return f'<tr><td style="{CELL}">{escape(fact.name)}</td>{values}</tr>'
 
 
 def _metric(pair: MetricPair, longest: float) -> str:
     left, right, change = _figures(pair.left, pair.right, None if pair.change is None else abs(pair.change))
     values = f'<td style="{_NUMBER}">{left}</td><td style="{_NUMBER}">{right}</td>'
     if pair.same:
-        return f'<tr><td style="{_CELL}">{escape(pair.name)}</td>{values}</tr>'
+        return f'<tr><td style="{CELL}">{escape(pair.name)}</td>{values}</tr>'
     colour = {True: _BETTER, False: _WORSE, None: _OTHER}[pair.better]
     verdict = {True: "better", False: "worse", None: ""}[pair.better]
     arrow = "" if pair.change is None else f"{'▲ +' if pair.change > 0 else '▼ −'}{change}"
     return (
-        f'<tr><td style="{_CELL}">{escape(pair.name)}</td>{values}'
+        f'<tr><td style="{CELL}">{escape(pair.name)}</td>{values}'
         f'<td style="{_NUMBER}; color: {colour}">{arrow} {verdict}</td>'
-        f'<td style="{_CELL}">{_bar(pair.share, longest, colour)}</td></tr>'
+        f'<td style="{CELL}">{_bar(pair.share, longest, colour)}</td></tr>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The widgets of the compare panel: a thin view of :class:`~workbench.panels.compare.ComparePanel`.
+"""The widgets of the compare panel: a thin view of :class:`~workbench.panels.compare.panel.ComparePanel`.
 
 The table is one piece of markup under a row of buttons, a page at a time: the kernel filters and sorts, so
 neither ten thousand runs nor a hundred thousand have to travel to the browser.
@@ -9,23 +9,25 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.panels import markup, parts
 from workbench.panels.choosing import set_options
-from workbench.panels.compare_actions import Actions
-from workbench.panels.markup import COLUMN, ROW
-from workbench.panels.view import PAGE
+from workbench.panels.compare import markup, parts
+from workbench.panels.compare.actions import Actions
+from workbench.panels.compare.markup import COLUMN
+from workbench.panels.compare.view import PAGE
+from workbench.panels.markup import ROW, problem
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
-    from workbench.panels.compare import ComparePanel
+    from workbench.panels.compare.panel import ComparePanel
+    from workbench.tracking.diff import RunDiff
 
 __all__ = ["build"]
 
 _BOX = 30  # pixels: the column of boxes to choose runs by
 _NO_GROUPS = "no groups"
 _ACT = "act"
-_HINT = "phase = train and learning_rate > 0.05 and roc_auc >= 0.7 and who ~ maria"
+_HINT = "phase = train and learning_rate > 0.05 and roc_auc >= 0.7 or who ~ maria"
 
 
 def build(panel: ComparePanel) -> VBox:
@@ -39,6 +41,7 @@ class _Widgets:
 
         self.panel = panel
         self._telling = False  # while widgets are set, not what a person did
+        self._offered: RunDiff | None = None  # the difference whose outputs can be opened
         self.where = w.Text(
             description="Runs where",
             placeholder=_HINT,
@@ -57,6 +60,7 @@ class _Widgets:
             for icon, tip in (("chevron-left", "Page before"), ("chevron-right", "Next page"))
         )
         self.pages = w.HTML()
+        self.clear = w.Button(icon="times", tooltip="Choose none of them", layout={"width": "10rem"})
         self.parts = {name: w.HTML() for name in parts.PARTS}
         self.metric = w.Dropdown(description="Metric", layout={"width": "22rem"})
         self.swap = w.Button(description="Exchange", tooltip="Look at it the other way round")
@@ -81,7 +85,7 @@ class _Widgets:
                 w.HBox([self.where, self.group, self.again], layout=row),
                 self.problem,
                 self.table,
-                w.HBox([self.back, self.on, self.pages], layout=row),
+                w.HBox([self.back, self.on, self.pages, self.clear], layout=row),
                 self.about,
                 self.tab,
             ]
@@ -112,7 +116,8 @@ class _Widgets:
         self.again.on_click(lambda _: self.refresh())
         self.back.on_click(lambda _: self._look(page=max(0, self.panel.shown.view.page - 1)))
         self.on.on_click(lambda _: self._look(page=self.panel.shown.view.page + 1))
-        self.swap.on_click(lambda _: self._look(chosen=self.panel.shown.view.chosen[::-1]))
+        self.clear.on_click(lambda _: self._look(chosen=()))
+        self.swap.on_click(lambda _: self._swap())
         self.tab.observe(lambda _: self._tell_part(), names="selected_index")
         self.output.observe(lambda _: self._open_output(), names="value")
         for place, box in enumerate(self.boxes):
@@ -136,12 +141,18 @@ class _Widgets:
             self.tell()
 
     def _choose(self, place: int, chosen: bool) -> None:
-        rows = self.panel.shown.page_rows
-        if self._telling or place >= len(rows):
+        if self._telling:
             return
-        run_id = self.panel.shown.table.columns["run_id"].values[rows[place]]
-        others = tuple(each for each in self.panel.shown.view.chosen if each != run_id)
-        self._look(chosen=(*others, run_id) if chosen else others)
+        shown = self.panel.shown
+        if shown.view.group:
+            self.panel.narrow(shown.page_groups[place])
+        else:
+            self.panel.tick(shown.table.columns["run_id"].values[shown.page_rows[place]], chosen)
+        self.tell()
+
+    def _swap(self) -> None:
+        self.panel.swap()
+        self.tell()
 
     # -- what is shown -----------------------------------------------------------------------------
 
@@ -150,24 +161,29 @@ class _Widgets:
         shown, view = self.panel.shown, self.panel.shown.view
         self._telling = True
         try:
-            if not self.panel.refused:
-                self.where.value = view.where
+            self.where.value = self.panel.typed
             columns = [item for item in shown.table.columns.values() if item.name != "run_id"]
             groups = [(_NO_GROUPS, ""), *((item.name, item.name) for item in columns)]
             set_options(self.group, groups, view.group)
-            set_options(self.metric, [(name, name) for name in sorted(shown.metrics)], view.metric)
+            # Also one that none of these runs has: it is what the charts are of.
+            metrics = sorted({*shown.metrics, view.metric} - {""})
+            set_options(self.metric, [(name, name) for name in metrics], view.metric)
             ids = shown.table.columns["run_id"].values
-            rows = [] if view.group else shown.page_rows
+            runs = [] if view.group else shown.page_rows
             for place, box in enumerate(self.boxes):
-                box.value = place < len(rows) and ids[rows[place]] in view.chosen
+                box.value = place < len(runs) and ids[runs[place]] in view.chosen
         finally:
             self._telling = False
-        self.box_column.children = self.boxes[: len(rows)]
+        self.box_column.children = self.boxes[: len(shown.page_groups if view.group else runs)]
         self._tell_heads()
         self.body.value = markup.body(shown)
-        self.pages.value = markup.page_of(shown)
+        opens = "; tick one to see its runs" if view.group and shown.groups else ""
+        self.pages.value = markup.page_of(shown) + opens
         self.about.value = markup.about(shown)
-        self.problem.value = markup.problem(self.panel.problem)
+        self.problem.value = problem(self.panel.problem)
+        chosen = len(self.panel.chosen)
+        self.clear.description = f"Clear ({chosen} chosen)"
+        self.clear.layout.display = "" if chosen else "none"
         self.back.disabled, self.on.disabled = view.page == 0, view.page + 1 >= shown.pages
         self._tell_part()
 
@@ -193,7 +209,7 @@ class _Widgets:
             self.acting.children = (self.actions.box,)
             return
         self.panel.part = parts.PARTS[place]
-        self.parts[self.panel.part].value = parts.html(self.panel, self.panel.part)
+        self.parts[self.panel.part].value = self.panel.opened
         if self.panel.part == parts.NOTEBOOKS:
             self._offer_outputs()
         self.swap.layout.display = "" if self.panel.comparison else "none"
@@ -203,7 +219,13 @@ class _Widgets:
         return Actions(self.panel, self.refresh)
 
     def _offer_outputs(self) -> None:
-        found = self.panel.difference
+        try:
+            found = self.panel.difference
+        except Exception:  # the part says why
+            found = None
+        if found is not None and found is self._offered:
+            return  # what was opened of it stays
+        self._offered = found
         changes = found.outputs if found else ()
         options = [("choose a cell", ""), *((f"cell {change.left}", str(change.left)) for change in changes)]
         set_options(self.output, options, "")
@@ -218,4 +240,4 @@ class _Widgets:
         try:
             self.opened.value = opened(found, changes[0]) if found and changes else ""
         except (OSError, ValueError, IndexError) as error:
-            self.opened.value = markup.problem(f"the notebooks cannot be read: {error}")
+            self.opened.value = problem(f"the notebooks cannot be read: {error}")

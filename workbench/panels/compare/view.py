@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import UnknownName
-from workbench.panels.filtering import matching, parse
+from workbench.panels.compare.filtering import matching, parse
 from workbench.tracking.rows import PIPELINE
 from workbench.tracking.run_table import Column, RunTable
 
@@ -35,7 +35,7 @@ class View:
     Attributes
     ----------
     where : str
-        Conditions, as :mod:`~workbench.panels.filtering` reads them.
+        Conditions, as :mod:`~workbench.panels.compare.filtering` reads them.
     sort : str
         A column's name. Runs that have no value there come last, in either direction.
     group : str
@@ -45,7 +45,7 @@ class View:
     chosen : tuple of str
         Ids of the runs that are looked at closely, in the order in which they were chosen.
     metric : str
-        The metric that is drawn over the parameters; empty for no charts.
+        The metric that is drawn over the parameters; empty where none was measured yet.
     """
 
     where: str = ""
@@ -96,6 +96,10 @@ class Shown:
             return None
         found = replace(self, view=view)
         return found if view.page < found.pages else None
+
+    def with_metric(self, metric: str) -> Shown:
+        """The same with charts of another metric."""
+        return replace(self, view=replace(self.view, metric=metric))
 
     @property
     def pages(self) -> int:
@@ -176,7 +180,8 @@ def look(table: RunTable, view: View, *, first: str = "") -> Shown:
     if view.sort not in (*_ALWAYS, *(column.name for column in differing[:room])):
         always.append(table.columns[view.sort])
     columns = (*always, *differing[:room])
-    found = Shown(table, view, rows, columns, tuple(alike), tuple(differing[room:]))
+    left_out = [column for column in differing[room:] if column not in always]
+    found = Shown(table, view, rows, columns, tuple(alike), tuple(left_out))
     if view.page >= found.pages:
         return look(table, replace(view, page=found.pages - 1), first=first)
     return found

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workbench.execution.sweep.drawing import add_remark, draw_dots, new_figure, not_shown, wrapped
 from workbench.execution.sweep.scales import ABSENT, BLUE, INK, ORANGE, UNSET, Scale, escaped, plain, written
-from workbench.panels.view import Shown
+from workbench.panels.compare.comparison import more_is_better
+from workbench.panels.compare.view import Shown
 from workbench.tracking.curves import Curves
-from workbench.tracking.metrics import LOWER_IS_BETTER
 from workbench.tracking.run_table import Column
 
 if TYPE_CHECKING:
@@ -25,41 +26,40 @@ if TYPE_CHECKING:
 
 __all__ = ["compared_slices", "over_parameters", "over_time", "overlaid", "parallel"]
 
-_MOST_AXES, _MOST_LINES, _MOST_SLICES = 8, 1_000, 24
+_MOST_AXES, _MOST_DOTS, _MOST_LINES, _MOST_SLICES = 8, 4_000, 1_000, 24
+_DOT = "A dot is a run; the chosen ones are orange."
 _COLOURS = (BLUE, ORANGE, "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#0891b2", INK)
 _SHADES = ("#d5d9df", "#7fb2e5", BLUE, "#123a68")
 
 
 def over_parameters(shown: Shown, metric: str) -> Figure | None:
     """A metric against each parameter that differs: a dot is a run, the chosen ones are orange."""
-    rows, values = _measured(shown, metric)
+    runs = _drawn(shown, metric, _MOST_DOTS)
     columns = _parameters(shown)
-    if not len(rows) or not columns:
+    if not runs.total or not columns:
         return None
     known = columns[:_MOST_AXES]
     deep = -(-len(known) // 4)
     wide = -(-len(known) // deep)
-    title = f"{plain(metric, 40)} against each parameter, {len(rows):,} runs"
+    title = f"{plain(metric, 40)} against each parameter, {runs.total:,} runs"
     figure, axes = new_figure(title, 0.8 + 2.4 * deep, deep, wide, max(5.0, 2.6 * wide), sharey="row")
-    y = Scale.numbers(values.tolist(), not _is_lower_better(metric))
-    heights = [y.place(value) for value in values.tolist()]
-    chosen = _chosen(shown, rows)
+    heights = [runs.scale.place(value) for value in runs.values]
     for ax, column in zip(axes, known, strict=False):
-        given = _values(column, rows)
+        given = _values(column, runs.rows)
         x = Scale.of(given)
         at = [
             (x.place(value) + x.jitter(number), height, is_chosen)
-            for number, (value, height, is_chosen) in enumerate(zip(given, heights, chosen, strict=True))
+            for number, (value, height, is_chosen) in enumerate(zip(given, heights, runs.chosen, strict=True))
             if value is not ABSENT
         ]
         draw_dots(ax, [(left, up) for left, up, _ in at], BLUE)
         marked = [(left, up) for left, up, is_chosen in at if is_chosen]
         ax.plot(*_apart(marked), "o", color=ORANGE, markersize=8, markeredgecolor="white", zorder=5)
         x.lay_out(ax, "x", wrapped(column.label, 26))
-        y.lay_out(ax, "y", plain(metric) if ax in axes[::wide] else "")
+        runs.scale.lay_out(ax, "y", plain(metric) if ax in axes[::wide] else "")
     for ax in axes[len(known) :]:
         ax.remove()
-    add_remark(figure, "A dot is a run; the chosen ones are orange." + not_shown(columns, known))
+    add_remark(figure, _DOT + runs.left_out + not_shown(columns, known))
     return figure
 
 
@@ -67,53 +67,51 @@ def over_time(shown: Shown, metric: str) -> Figure | None:
     """A metric by when each run started; the chosen ones are orange."""
     from matplotlib.dates import ConciseDateFormatter
 
-    rows, values = _measured(shown, metric)
-    if len(rows) < 2:
+    runs = _drawn(shown, metric, _MOST_DOTS)
+    if runs.total < 2:
         return None
-    figure, [ax] = new_figure(f"{plain(metric, 40)} over time, {len(rows):,} runs", 2.8)
-    started = shown.table.columns["started_at"].values[rows].tolist()
-    chosen = np.array(_chosen(shown, rows))
-    scale = Scale.numbers(values.tolist(), not _is_lower_better(metric))
-    heights = np.array([scale.place(value) for value in values.tolist()])
-    draw_dots(ax, [*zip(started, heights.tolist(), strict=True)], BLUE)
-    marked = [*zip(np.array(started)[chosen].tolist(), heights[chosen].tolist(), strict=True)]
+    figure, [ax] = new_figure(f"{plain(metric, 40)} over time, {runs.total:,} runs", 2.8)
+    started = shown.table.columns["started_at"].values[runs.rows].tolist()
+    at = [*zip(started, [runs.scale.place(value) for value in runs.values], strict=True)]
+    draw_dots(ax, at, BLUE)
+    marked = [place for place, is_chosen in zip(at, runs.chosen, strict=True) if is_chosen]
     ax.plot(*_apart(marked), "o", color=ORANGE, markersize=8, markeredgecolor="white", zorder=5)
     dates = ConciseDateFormatter(ax.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_formatter(dates)
-    scale.lay_out(ax, "y", plain(metric))
+    runs.scale.lay_out(ax, "y", plain(metric))
+    add_remark(figure, _DOT + runs.left_out)
     return figure
 
 
 def parallel(shown: Shown, metric: str) -> Figure | None:
-    """Runs as lines through their parameters to the metric: the darker, the better."""
-    rows, values = _measured(shown, metric)
+    """Runs as lines through their parameters to the metric: the darker, the better (or the higher)."""
+    runs = _drawn(shown, metric, _MOST_LINES)
     known = _parameters(shown)[: _MOST_AXES + 2]
-    if not len(rows) or not known:
+    if not runs.total or not known:
         return None
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap
 
-    better = np.argsort(values if _is_lower_better(metric) else -values, kind="stable")
-    drawn = _worth_drawing(better)[::-1]  # the best are drawn last
-    scales = [(column.label, Scale.of(given), given) for column in known for given in [_values(column, rows)]]
-    scales.append((metric, Scale.numbers(values.tolist(), not _is_lower_better(metric)), values.tolist()))
+    columns = [(column.label, _values(column, runs.rows)) for column in known]
+    scales = [(label, Scale.of(given), given) for label, given in columns]
+    scales.append((metric, runs.scale, runs.values))
+    backwards = range(len(runs.rows))[::-1]  # the best are drawn last
     lines = [
-        [(x, scale.height(given[run], int(run))) for x, (_, scale, given) in enumerate(scales)]
-        for run in drawn
+        [(x, scale.height(given[run], run)) for x, (_, scale, given) in enumerate(scales)]
+        for run in backwards
     ]
-    chosen = _chosen(shown, rows)
     shade = LinearSegmentedColormap.from_list("", _SHADES)
     colours = [
-        ORANGE if chosen[run] else shade(place / max(1, len(drawn) - 1)) for place, run in enumerate(drawn)
+        ORANGE if runs.chosen[run] else shade(place / max(1, len(lines) - 1))
+        for place, run in enumerate(backwards)
     ]
-    widths = [3.0 if chosen[run] else 1.0 for run in drawn]
-    figure, [ax] = new_figure(f"The way of {len(rows):,} runs to their {plain(metric, 40)}", 4.4)
+    widths = [3.0 if runs.chosen[run] else 1.0 for run in backwards]
+    figure, [ax] = new_figure(f"The way of {runs.total:,} runs to their {plain(metric, 40)}", 4.4)
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=widths))
     _upright(ax, scales)
-    remark = f"A line is a run: the darker, the better its {metric}; the chosen ones are orange."
-    if len(drawn) < len(rows):
-        remark += f" {len(drawn):,} of {len(rows):,} are drawn: the best, and an even choice of the others."
-    add_remark(figure, remark + not_shown(_parameters(shown), known))
+    good = "higher" if more_is_better(metric) is None else "better"
+    remark = f"A line is a run: the darker, the {good} its {metric}; the chosen ones are orange."
+    add_remark(figure, remark + runs.left_out + not_shown(_parameters(shown), known))
     return figure
 
 
@@ -182,6 +180,54 @@ def compared_slices(metric: str, found: Mapping[str, pd.DataFrame]) -> Figure | 
     return figure
 
 
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Runs that are drawn, the best first.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Where they stand in the table.
+    values : list of float
+        Of the metric; with ``scale``, the axis that it lies on.
+    chosen : list of bool
+        Which of them a person chose.
+    total : int
+        How many have a finite value of the metric, drawn or not.
+    left_out : str
+        What to say of those that are not drawn.
+    """
+
+    rows: Any
+    values: list[float]
+    scale: Scale
+    chosen: list[bool]
+    total: int
+    left_out: str
+
+
+def _drawn(shown: Shown, metric: str, most: int) -> _Drawn:
+    """The runs with a finite value of the metric, not many more than ``most`` of them."""
+    rows, values = _measured(shown, metric)
+    more = more_is_better(metric)
+    ids = shown.table.columns["run_id"].values[rows].tolist()
+    chosen = np.array([run_id in shown.view.chosen for run_id in ids], dtype=bool)
+    best_first = np.argsort(values if more is False else -values, kind="stable")
+    drawn = _worth_drawing(best_first, chosen, most)
+    told = values[drawn].tolist()
+    # Where nobody knows which way is good, none is far worse, and none is put at the edge for it.
+    first, far = ("highest", math.inf) if more is None else ("best", 3.0)
+    return _Drawn(
+        rows=rows[drawn],
+        values=told,
+        scale=Scale.numbers(told or [0.0], more is not False, far),
+        chosen=chosen[drawn].tolist(),
+        total=len(rows),
+        left_out=f" {len(told):,} of {len(rows):,} are drawn: the {first}, and an even choice of the others."
+        * (len(told) < len(rows)),
+    )
+
+
 def _measured(shown: Shown, metric: str) -> tuple[Any, Any]:
     """The rows that have a finite value of the metric, and their values."""
     column = shown.table.columns.get(f"metrics.{metric}")
@@ -203,17 +249,14 @@ def _values(column: Column, rows: Any) -> list[Any]:
     return [value if math.isfinite(value) else ABSENT for value in column.numbers[rows].tolist()]
 
 
-def _chosen(shown: Shown, rows: Any) -> list[bool]:
-    ids = shown.table.columns["run_id"].values[rows].tolist()
-    return [run_id in shown.view.chosen for run_id in ids]
-
-
-def _worth_drawing(better: Any) -> Any:
-    """The best half of what can be drawn, and every so many of the others."""
-    if len(better) <= _MOST_LINES:
-        return better
-    best, others = better[: _MOST_LINES // 2], better[_MOST_LINES // 2 :]
-    return np.concatenate([best, others[:: -(-2 * len(others) // _MOST_LINES)]])
+def _worth_drawing(best_first: Any, chosen: Any, most: int) -> Any:
+    """The best half of what can be drawn, and every so many of the others; the chosen in any case."""
+    if len(best_first) <= most:
+        return best_first
+    best, others = best_first[: most // 2], best_first[most // 2 :]
+    kept = chosen[others]
+    kept[:: -(-2 * len(others) // most)] = True
+    return np.concatenate([best, others[kept]])
 
 
 def _upright(ax: Axes, scales: Sequence[tuple[str, Scale, Sequence[Any]]]) -> None:
@@ -232,10 +275,6 @@ def _upright(ax: Axes, scales: Sequence[tuple[str, Scale, Sequence[Any]]]) -> No
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
     ax.set(xlim=(-0.1, len(scales) - 0.5), yticks=[])
     ax.spines[:].set_visible(False)
-
-
-def _is_lower_better(metric: str) -> bool:
-    return metric.rpartition(".")[2] in LOWER_IS_BETTER
 
 
 def _colour(place: int) -> str:

@@ -10,18 +10,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from workbench.errors import UnknownName, UsageError
-from workbench.panels import markup, parts
-from workbench.panels.comparison import Comparison, compare_runs
-from workbench.panels.filtering import parse
+from workbench.panels.compare import markup, pairing, parts, reading
+from workbench.panels.compare.comparison import Comparison, compare_runs
+from workbench.panels.compare.filtering import Condition, within
+from workbench.panels.compare.view import Group, Shown, View, look
+from workbench.panels.markup import problem
 from workbench.panels.telling import in_words
-from workbench.panels.view import Shown, View, look
 from workbench.project import Project, open_project
 from workbench.tracking import index
-from workbench.tracking.asking import StoreAway
-from workbench.tracking.run_table import Column, RunTable
+from workbench.tracking.run_table import RunTable
 from workbench.tracking.runs import RunInfo
 
 if TYPE_CHECKING:
@@ -53,15 +51,15 @@ def compare(
         The project, or the phase of the current project whose runs are looked at (default: all).
     left, right : str
         Ids of the two runs, or the beginnings of them. By default the newest run that measured something,
-        and the one before it of the same phase.
+        and the one before it of the same phase, until somebody chooses others.
     where : str
-        Conditions, such as ``learning_rate > 0.05 and roc_auc >= 0.7 and who ~ maria``.
+        Conditions, such as ``learning_rate > 0.05 and roc_auc >= 0.7 or who ~ maria``.
     sort, group : str
         The column to sort by (``-name``: descending), and the one whose values make groups.
     metric : str
         The metric that charts show over the parameters; by default the project's primary one.
     part : str
-        What is open below the table: see :data:`~workbench.panels.parts.PARTS`.
+        What is open below the table: see :data:`~workbench.panels.compare.parts.PARTS`.
     drafts : bool
         Whether hand-runs are among them, too.
 
@@ -71,11 +69,13 @@ def compare(
         There is no such phase, column or part, or no such run, or several.
     UsageError
         The conditions cannot be read.
+
+    While a store is away, what it is asked for in vain is told by :attr:`ComparePanel.problem` instead.
     """
     project = of if isinstance(of, Project) else open_project()
     if isinstance(of, str) and of:
         project.phase(of)
-        where = " and ".join(filter(None, (f'phase = "{of}"', where)))
+        where = within(f'phase = "{of}"', where)
     if part not in parts.PARTS:
         raise UnknownName("part", part, parts.PARTS)
     panel = ComparePanel(project, drafts=drafts, part=part)
@@ -94,17 +94,26 @@ class ComparePanel:
         What the view comes to; :attr:`Shown.view` is the view.
     part : str
         What is open below the table.
+    typed : str
+        The conditions that were asked for last, those among them that were refused.
     refused : str
         Why the last look was none, such as a filter that cannot be read; empty if it was one.
+    versions : tuple of ModelVersion
+        The registered versions, as they were last read; none in a project without ``[model]``.
+    times_read : int
+        How often the runs were read anew.
     """
 
     def __init__(self, project: Project, *, drafts: bool = False, part: str = parts.TWO_RUNS) -> None:
         self.project, self.drafts, self.part = project, drafts, part
-        self.refused, self._away = "", ""
+        self.typed, self.refused, self._away, self._unregistered = "", "", "", ""
+        self.times_read = 0
         self.table = RunTable.empty()
         self.shown: Shown = look(self.table, View())
         self.versions: tuple[ModelVersion, ...] = ()
         self._difference: tuple[tuple[str, ...], RunDiff] | None = None
+        self._preset: tuple[str, ...] = ()  # two runs that nobody chose
+        self._parts = parts.Parts(self)
         self.refresh()
 
     def begin(
@@ -118,7 +127,16 @@ class ComparePanel:
         right: str = "",
     ) -> None:
         """Look at the runs for the first time; errors as for :func:`compare`."""
-        view = View(where=where, metric=metric)
+        self.typed = where
+        try:
+            self._begin(View(where=where, metric=metric), sort, group, left, right)
+        except UsageError as error:
+            if not self._away:
+                raise
+            self.shown = look(self.table, View(metric=metric), first=self.primary)
+            self.refused = error.message
+
+    def _begin(self, view: View, sort: str, group: str, left: str, right: str) -> None:
         if not len(self.table):  # nothing to sort or to choose from
             self.shown = look(self.table, view, first=self.primary)
             return
@@ -126,12 +144,13 @@ class ComparePanel:
             view = replace(view, sort=self._column(sort.removeprefix("-")), descending=sort.startswith("-"))
         if group:
             view = replace(view, group=self._column(group))
-        self.table = self._with_tags(self.table, where)
+        self.table = self._with_tags(self.table, view.where)
         self.shown = look(self.table, view, first=self.primary)
-        newer = self._find(right) if right else self._newest()
-        older = self._find(left) if left else self._before(newer)
+        newer = self._find(right) if right else pairing.newest(self.shown)
+        older = self._find(left) if left else pairing.before(self.shown, newer)
         pair = [self.table.columns["run_id"].values[row] for row in (older, newer) if row is not None]
-        self.look(chosen=tuple(pair), metric=metric or self._usual_metric())
+        self.look(chosen=tuple(pair))
+        self._preset = () if left or right else tuple(pair)
 
     @property
     def primary(self) -> str:
@@ -140,17 +159,19 @@ class ComparePanel:
         return declared.primary_metric if declared else ""
 
     def look(self, **changes: Any) -> Shown:
-        """Look at something else: any fields of :class:`~workbench.panels.view.View`.
+        """Look at something else: any fields of :class:`~workbench.panels.compare.view.View`.
 
         What cannot be read or is not there is told by :attr:`problem`, and what was shown stays.
         """
         if {"where", "group", "sort", "descending"} & changes.keys() and "page" not in changes:
             changes["page"] = 0
         view = replace(self.shown.view, **changes)
+        self.typed = view.where
         try:
             self.table = self._with_tags(self.table, view.where)
             same = self.shown.with_view(view) if self.shown.table is self.table else None
-            self.shown = same or look(self.table, view, first=self.primary)
+            found = same or look(self.table, view, first=self.primary)
+            self.shown = found if view.metric else found.with_metric(self._usual_metric(found))
         except UsageError as error:
             self.refused = error.message
         else:
@@ -160,7 +181,7 @@ class ComparePanel:
     @property
     def problem(self) -> str:
         """One line on what could not be done: a filter that cannot be read, a store that is away."""
-        return self.refused or self._away
+        return "; ".join(filter(None, (self.refused, self._away, self._unregistered)))
 
     def sort_by(self, name: str) -> Shown:
         """Sort by a column, the largest first; once more by the same, the other way round."""
@@ -168,7 +189,7 @@ class ComparePanel:
         return self.look(sort=name, descending=not view.descending if view.sort == name else True)
 
     def choose(self, *run_ids: str) -> Comparison | None:
-        """Choose runs by their ids, or the beginnings of them; the comparison of the first two.
+        """Choose runs by their ids, or the beginnings of them; the comparison of the last two.
 
         Raises
         ------
@@ -179,9 +200,23 @@ class ComparePanel:
         self.look(chosen=tuple(dict.fromkeys(ids[self._find(start)] for start in run_ids)))
         return self.comparison
 
+    def tick(self, run_id: str, chosen: bool) -> None:
+        """Choose one more run, or one less; the first takes the place of the two that nobody chose."""
+        before = self.shown.view.chosen
+        others = () if chosen and before == self._preset else tuple(each for each in before if each != run_id)
+        self._preset = ()
+        self.look(chosen=(*others, run_id) if chosen else others)
+
+    def narrow(self, group: Group) -> Shown:
+        """Look at the runs of one group, one by one."""
+        view = self.shown.view
+        alike = Condition(str("" if group.value is None else group.value), view.group, "=")
+        return self.look(where=within(str(alike), view.where), group="")
+
     def swap(self) -> Comparison | None:
-        """Look at the chosen runs the other way round."""
-        self.look(chosen=self.shown.view.chosen[::-1])
+        """Look at the two runs the other way round."""
+        ids = tuple(run.run_id for run in self.chosen)
+        self.look(chosen=(*ids[:-2], *ids[-2:][::-1]))
         return self.comparison
 
     @property
@@ -192,16 +227,16 @@ class ComparePanel:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The first two of the chosen runs side by side; None when fewer are chosen."""
-        two = self.chosen[:2]
+        """The last two of the chosen runs side by side; None when fewer are chosen."""
+        two = self.chosen[-2:]
         return compare_runs(*two) if len(two) == 2 else None
 
     @property
     def difference(self) -> RunDiff | None:
-        """All in which the first two of the chosen runs differ, their code and notebooks among it."""
+        """All in which the last two of the chosen runs differ, their code and notebooks among it."""
         from workbench.tracking.diff import diff_runs
 
-        two = tuple(run.run_id for run in self.chosen[:2])
+        two = tuple(run.run_id for run in self.chosen[-2:])
         if len(two) < 2:
             return None
         if self._difference is None or self._difference[0] != two:
@@ -212,35 +247,50 @@ class ComparePanel:
         """The registered versions that a run trained or validated, the newest first."""
         return [item for item in self.versions if run_id in (item.run_id, item.tag("run_id"))]
 
+    def registering(self, run: RunInfo) -> list[str]:
+        """The phases that judge and register what this run trained; none if that is no model, or was done."""
+        if self.project.config.model is None or self.versions_of(run.run_id):
+            return []
+        if not reading.made_model(self.project, run.run_id):
+            return []
+        declared = self.project.config.phases
+        return [name for name in self.project.order() if run.phase in declared[name].needs]
+
     def refresh(self) -> None:
         """Read the runs anew; :attr:`problem` says why that could not be done, and what was known stays."""
         try:
             with index.opened(self.project) as runs:
                 table = runs.table(drafts=self.drafts)
-            if not table.away:
-                table = self._with_models(table)
         except Exception as error:
             self._away = f"the runs cannot be read: {in_words(error, self.project)}; try again with Refresh"
             return
-        self.table, self._difference = table, None
+        self.table, self._difference = self._with_models(table), None
+        self.times_read += 1
         self._away = (
             f"the tracking store does not answer, and shown is what was known before ({table.away}); "
             "try again with Refresh"
             if table.away
             else ""
         )
+        typed = self.typed
         self.look()
+        if typed != self.typed:  # it was refused: perhaps it is no more
+            self.look(where=typed)
+
+    @property
+    def opened(self) -> str:
+        """The part that is open, as markup."""
+        return self._parts.html(self.part)
 
     @cached_property
     def widget(self) -> VBox:
         """The live panel."""
-        from workbench.panels.compare_widget import build
+        from workbench.panels.compare.widget import build
 
         return build(self)
 
     def _repr_html_(self) -> str:
-        below = parts.html(self, self.part)
-        return f"<div>{markup.problem(self.problem)}{markup.picture(self.shown)}{below}</div>"
+        return f"<div>{problem(self.problem)}{markup.picture(self.shown)}{self.opened}</div>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         live: dict[str, Any] = self.widget._repr_mimebundle_() or {}
@@ -252,35 +302,22 @@ class ComparePanel:
         return f"ComparePanel({count}; {chosen or 'none chosen'})"
 
     def _with_models(self, table: RunTable) -> RunTable:
-        """With the registered version that came of each run, by the run that trained or validated it."""
+        """With the registered version that came of each run: when they cannot be read, those known before."""
         from workbench.registry.versions import list_versions
 
-        self.versions = tuple(list_versions(self.project))
-        if not self.versions:
+        if self.project.config.model is None:
             return table
-        values = np.full(len(table), None, dtype=object)
-        for version in reversed(self.versions):
-            told = " ".join((f"v{version.version}", *version.aliases))
-            for run_id in (version.run_id, version.tag("run_id")):
-                if run_id in table.row_of:
-                    values[table.row_of[run_id]] = told
-        return table.with_column(Column("model", values))
+        self._unregistered = ""
+        if not table.away:
+            try:
+                self.versions = tuple(list_versions(self.project))
+            except Exception as error:
+                why = in_words(error, self.project)
+                self._unregistered = f"registered versions cannot be read: {why}; try again with Refresh"
+        return reading.with_models(table, self.versions)
 
     def _with_tags(self, table: RunTable, where: str) -> RunTable:
-        """With those tags that conditions name, which have to be asked of MLflow: ``tags.team = blue``."""
-        for name in {condition.name for condition in parse(where)}:
-            if not name.startswith("tags.") or name in table.columns:
-                continue
-            try:
-                with index.opened(self.project) as runs:
-                    found = runs.tag(name.removeprefix("tags."), drafts=self.drafts)
-            except StoreAway as error:
-                raise UsageError(f"tags cannot be asked for: {error}") from error
-            values = np.full(len(table), None, dtype=object)
-            for run_id in found.keys() & table.row_of.keys():
-                values[table.row_of[run_id]] = found[run_id]
-            table = table.with_column(Column(name, values))
-        return table
+        return reading.with_tags(self.project, table, where, drafts=self.drafts)
 
     def _column(self, name: str) -> str:
         column = self.table.column(name)
@@ -295,21 +332,6 @@ class ComparePanel:
             raise UnknownName("run", start, [run_id[:8] for run_id in known], where="these runs")
         return row
 
-    def _newest(self) -> int | None:
-        """The newest run that measured something and has one to be compared with; else the newest."""
-        rows = np.sort(self.shown.rows).tolist()
-        telling = (row for row in rows if self.table.measured(row) and self._before(row) is not None)
-        return next(telling, next(iter(rows), None))
-
-    def _before(self, newer: int | None) -> int | None:
-        """The run of the same phase before it; else any run before it."""
-        if newer is None:
-            return None
-        earlier = np.sort(self.shown.rows[self.shown.rows > newer])
-        phases = self.table.columns["phase"].values
-        alike = earlier[phases[earlier] == phases[newer]]
-        return int(alike[0]) if len(alike) else int(earlier[0]) if len(earlier) else None
-
-    def _usual_metric(self) -> str:
-        known = self.shown.metrics
+    def _usual_metric(self, shown: Shown) -> str:
+        known = shown.metrics
         return self.primary if self.primary in known else next(iter(known), "")
