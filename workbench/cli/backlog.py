@@ -207,6 +207,10 @@ def _write(word: str, as_json: bool, change: Callable[..., Item]) -> None:
 
     with open_database(project).write() as connection:
         item = change(connection, project.name, by=environment.who(), at=project_clock().now())
+    if item.kind == "review":
+        from workbench.registry import reviews
+
+        reviews.show_item(project, item.id)  # what became of a remark stands beside it
     if as_json:
         print_json(item.to_dict())
         return

@@ -23,7 +23,7 @@ _ON_PAGE = ["worth", "lost to the best", "computing"]
 @click.command(
     epilog="Examples:  workbench backtest    "
     "workbench backtest --policy never --policy drift --vary retraining.training_days=60,120,180    "
-    "workbench backtest --file policies.toml --choose-until 2013-09-01 --json"
+    "workbench backtest --file policies.toml --step '500 rows' --choose-until 2013-09-01 --json"
 )
 @click.option(
     "--policy",
@@ -48,7 +48,12 @@ _ON_PAGE = ["worth", "lost to the best", "computing"]
 @click.option(
     "--choose-until", type=_DAY, help="Choose on the days before, check on the rest.  [default: likewise]"
 )
-@click.option("--step", default="", metavar="LENGTH", help="day, hour, or such as 7d.  [default: likewise]")
+@click.option(
+    "--step",
+    default="",
+    metavar="LENGTH",
+    help='day, hour, 7d, or a batch such as "500 rows".  [default: likewise]',
+)
 @click.option("--jobs", type=click.IntRange(1), help="So many policies at once.  [default: one a core]")
 @click.option("--name", default="", help="Tells backtests apart; one that was cut short goes on by its name.")
 @click.option("--again", is_flag=True, help="Begin anew, whatever is there.")

@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from workbench.errors import WorkbenchError
-from workbench.locate import find_root, starting_folder
+from workbench.locate import STATE_NAME, find_root, starting_folder
 
 __all__ = ["main"]
 
@@ -48,6 +48,8 @@ _COMMANDS = {
     "backtest": ("backtest", "Try retraining policies on last year: what would they have done?"),
     "trial": ("trial", "Measure what a new source of information would add."),
     "schedule": ("schedule", "Run phases, notebooks and commands when workbench.toml says so."),
+    "review": ("review", "Show remarks on a report and sign-offs, and add to them; or what people judged."),
+    "label": ("label", "Ask people for labels: blindly, twice where asked for, with a record of it all."),
     "backlog": ("backlog", "Show what somebody has to look at: alerts, gates that did not pass, remarks."),
     "site": ("site", "Write the index page of all reports, the model cards and the runbook."),
     "check": ("check", "Check the project: notebooks, sources, code; or list the practices."),
@@ -125,7 +127,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         from workbench.store import trouble
 
-        known = trouble.in_words(error, (find_root(starting_folder()) or Path()) / ".workbench")
+        state = (find_root(starting_folder()) or Path()) / STATE_NAME
+        known = trouble.in_words(error, state) or trouble.of_database(error)
         if known is None:
             raise
         _fail(known)

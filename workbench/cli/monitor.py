@@ -53,7 +53,7 @@ def monitor(
 
     from workbench import monitoring
     from workbench.cli.output import print_json
-    from workbench.monitoring.baking import bake
+    from workbench.monitoring.again import look_again, publish_watched
     from workbench.store.clock import project_clock
 
     clock, baked = project_clock(), None
@@ -70,8 +70,9 @@ def monitor(
                 on_window=on_window,
             )
         else:
-            baked = bake(project, log, name, clock=clock) if log_name is None else None
-            watched = monitoring.watch(project, log, name, clock=clock, last=last, on_window=on_window)
+            live = log_name is None
+            looked = look_again(project, log, name, clock=clock, live=live, last=last, on_window=on_window)
+            watched, baked = looked.watched, looked.baked
     if as_json:
         print_json(_facts(watched) | {"baking": baked.to_dict() if baked else None})
         return
@@ -81,16 +82,8 @@ def monitor(
         click.echo("; ".join(watched.notes))
         click.echo("next: workbench serve answers, and what it answers is looked at here")
         return
-    folder = project.state / "monitor" / name.replace("/", "-")
     pages = monitoring.evidently_pages(project, log, watched.findings) if evidently else {}
-    page = monitoring.publish(
-        folder if watched.recorded is not None else folder / "looked",  # the page of what is recorded stays
-        watched.findings,
-        watched.alerts[::-1],
-        model=project.model.name,
-        now=clock.now(),
-        pages=pages,
-    )
+    page = publish_watched(project, name, watched, clock=clock, pages=pages)
     _show(watched, project.objective.primary_metric)
     click.echo(f"page: {page}")
     if pages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ _VERDICTS = {
     "run": ("▶", "would run", "cyan"),
     "depends": ("?", "may run", "yellow"),
 }
+_ENDLESS = 10_000  # characters
 _MARK = {"finished": "✓", "failed": "✗", "killed": "✗", "skipped": "·", "up_to_date": "="}
 
 
@@ -45,14 +47,17 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A plain table; values are shown as text, never read as markup."""
+    """A plain table; values are shown as text, never read as markup. In a pipe a row is one line."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # a path or a name is of no use without its end
     for row in rows:
         texts = ["" if value is None else str(value) for value in row]
         table.add_row(*(_styled(text) for text in texts))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _ENDLESS
+    console.print(table)
 
 
 def _styled(text: str) -> str:

@@ -26,10 +26,15 @@ from workbench.project import open_project
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV or Parquet; default: <input>.predictions.parquet.",
 )
-@click.option("--version", type=click.IntRange(1), help="Another version than the champion.")
+@click.option(
+    "--version", type=click.IntRange(1), help="Another version than the champion; logged as a challenger."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(source: Path, output: Path | None, version: int | None, as_json: bool) -> None:
-    """Score a file with the champion: the server's checks, features and prediction log, without a server."""
+    """Score a file with the champion: the server's checks, features and prediction log, without a server.
+
+    Challenger and shadows answer beside it, for the log only.
+    """
     project = open_project()
 
     from rich.console import Console
@@ -49,7 +54,8 @@ def predict(source: Path, output: Path | None, version: int | None, as_json: boo
     if as_json:
         print_json(asdict(done))
         return
+    shadows = "".join(f", v{version} in its shadow" for version in done.shadows)
     click.echo(
-        f"{done.rows:,} rows scored by {done.model} v{done.version} ({done.path} path) "
+        f"{done.rows:,} rows scored by {done.model} v{done.version} ({done.path} path{shadows}) "
         f"in {done.seconds:.1f} s: {done.output}\nwhen the truth is known: workbench truth --from FILE"
     )

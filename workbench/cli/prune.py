@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def prune(dry_run: bool, as_json: bool) -> None:
     """Remove reports, runs and drafts that are older than [retention] in workbench.toml allows.
 
-    What stays whatever its age: the newest reports of each phase, what runs, and all that model versions,
-    the ledger and the data in use lead back to. Old output of schedules goes, too, and checked-out commits
-    to which none is pinned any more, and what the monitor once found of a window and has found anew since.
+    What stays whatever its age: the newest reports of each phase, those that somebody signed off, what runs,
+    and all that model versions, the ledger and the data in use lead back to. Old output of schedules goes,
+    too, and checked-out commits to which none is pinned any more, and what the monitor once found of a window
+    and has found anew since.
     Nothing is asked; look with --dry-run first.
     """
     project = open_project()

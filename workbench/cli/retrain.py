@@ -85,10 +85,13 @@ def _show_plateau(plateau: Plateau) -> None:
 def _next(done: Retrained) -> str:
     if done.retraining is None:
         return "workbench monitor looks at what was asked since; then call this again"
+    version = done.retraining.version
     return {
         "promoted": "a running server follows within seconds; workbench rollback puts the one before back",
-        "proposed": f"workbench promote {done.retraining.version} --reason …; workbench backlog has it",
-        "refused": f"workbench models show {done.retraining.version} says where it fell short",
+        "proposed": f"workbench promote {version} --reason …; workbench backlog has it",
+        "refused": f"workbench models show {version} says where it fell short"
+        if version is not None
+        else "phases that take as_of and known_until learn from what is newer, and so does newer data",
         "failed": "mend what failed, and call this again",
         "": "call this again; workbench monitor counts what both have answered",
     }[done.retraining.decision]

@@ -163,15 +163,17 @@ def history(name: str, last: int, as_json: bool) -> None:
         return
     zones = {each.name: each.timezone for each in project.config.schedules}
     print_table(
-        ("schedule", "time", "status", "attempt", "run", "report, or why"),
+        ("schedule", "time", "status", "attempt", "run", "report, or what was said"),
         (_history_row(project, time, ZoneInfo(zones.get(time.schedule, "UTC"))) for time in found),
     )
 
 
 def _history_row(project: Project, time: ScheduledTime, zone: ZoneInfo) -> tuple[object, ...]:
+    from workbench.store.texts import one_line
+
     again = f" (again at {time.next_try:%H:%M:%S} UTC)" if time.next_try else ""
     report = os.path.relpath(time.report, project.root) if time.report else ""
-    said = "\n".join(filter(None, (f"{time.note}{again}", report)))
+    said = "\n".join(filter(None, (f"{one_line(time.note)}{again}", report)))
     return (
         time.schedule,
         time.scheduled_at.astimezone(zone).strftime(_FORMAT),

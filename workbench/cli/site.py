@@ -12,9 +12,11 @@ def site() -> None:
     """Write the index page of all reports, the model cards and the runbook anew, and print where it is."""
     project = open_project()
 
+    from workbench.registry import reviews
     from workbench.site import cards, index
 
     cards.write_cards(project)
+    reviews.write_pages(project)
     if project.config.model is not None:
         from workbench.site.runbook.writing import write_runbook
 

@@ -17,6 +17,8 @@ from tests.unit.monitoring.receiving import webhook
 from workbench.cli.backlog import backlog
 from workbench.errors import UnknownName, UsageError, WorkbenchError
 from workbench.project import Project
+from workbench.store import backlog as kept
+from workbench.store.backlog import Item
 from workbench.tracking import environment
 
 Tell = Callable[..., str]
@@ -97,6 +99,28 @@ def test_what_cannot_be_done_is_one_line(tell: Tell) -> None:
             tell(*arguments)
     with pytest.raises(UnknownName, match="no webhook 'tracker'"):
         tell("export", "--webhook", "tracker")
+
+
+@pytest.mark.practice("T2")
+def test_what_happens_while_items_are_read_is_exported_the_next_time(
+    project: Project, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell("add", "one")
+    read = kept.items
+
+    def meanwhile(*given: Any, **more: Any) -> list[Item]:
+        found = read(*given, **more)
+        monkeypatch.setattr(kept, "items", read)
+        tell("close", "1", "--why", "done")
+        return found
+
+    with webhook() as posted:
+        (project.root / "workbench.toml").open("a").write(_HOOK.format(url=posted.url))
+        monkeypatch.setattr(kept, "items", meanwhile)
+        tell("export", "--webhook", "tracker")
+        tell("export", "--webhook", "tracker")
+    assert [body["item"]["status"] for body in posted.bodies] == ["open", "closed"]
+    assert len(set(posted.keys)) == 2
 
 
 @pytest.mark.practice("T2")

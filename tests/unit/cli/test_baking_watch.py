@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,18 @@ import pytest
 from tests.projects import make_project
 from tests.unit.serving.tiny import alive, until
 from workbench.cli.baking_watch import BakingWatch
+from workbench.errors import RegistryError
+from workbench.monitoring.alerts import read
 from workbench.project import Project, open_project
+from workbench.registry import aliases
+from workbench.serving.settings import LIVE_LOG
+from workbench.store.database import open_database
+from workbench.store.standing import Teller
 
+MODEL = """[model]
+name = "tiny-model"
+features = "helpers:build"
+"""
 pytestmark = pytest.mark.server
 
 
@@ -62,9 +74,27 @@ def test_it_ends_when_its_owner_is_killed(project: Project, repository_root: Pat
     until(lambda: not alive(pid), seconds=60)
 
 
-def test_a_project_that_does_without_has_none(project: Project) -> None:
+@pytest.mark.practice("P2")
+def test_that_the_champion_is_refused_is_told_even_where_nothing_bakes(project: Project) -> None:
     with (project.root / "workbench.toml").open("a") as config:
         config.write("\n[baking]\nenabled = false\n")
+    with suppress(RegistryError):  # MLflow has no such version; the ledger stands
+        aliases.move(project, [aliases.Move("champion", None, 2)], reason="the better one")
+    server = Teller(project)
+    server.tell(2, 1, "version 2 does not load", datetime.now(UTC))
+    with BakingWatch(open_project(project.root)) as watch:
+        watch()
+        until(lambda: told(project) == ["not-served"], seconds=60)
+
+
+def told(project: Project) -> list[str]:
+    with open_database(project).read() as connection:
+        return [alert.rule for alert in read(connection, LIVE_LOG)]
+
+
+def test_a_project_without_a_model_has_none(project: Project) -> None:
+    config = project.root / "workbench.toml"
+    config.write_text(config.read_text().replace(MODEL, ""))
     with BakingWatch(open_project(project.root)) as watch:
         watch()
         assert watch.pid is None

@@ -96,6 +96,9 @@ def test_the_history_says_what_became_of_each_time(tell: Tell, project: Project)
         assert words in shown
     newest, _ = json.loads(tell("history", "nightly", "--json"))
     assert (newest["status"], newest["attempt"]) == ("failed", 2)
+    assert newest["note"] == "[red]gather[/] raised"
+    _put(project, TIME.replace(day=3), status="failed", note="exit status 1: \x1b[2Jgone\x07")
+    assert "exit status 1: \ufffd[2Jgone\ufffd" in tell("history")
 
 
 def test_names_that_are_not_there(tell: Tell) -> None:

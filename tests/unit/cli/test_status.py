@@ -125,7 +125,7 @@ def test_a_store_that_does_not_answer_is_one_line_on_standard_error(
 ) -> None:
     run_id = leave_run(project)
     _call(status.runs)
-    store._client.cache_clear()
+    store._clients.clear()
     shutil.move(project.state / "mlflow.db", project.state / "elsewhere.db")
     (project.state / "mlflow.db").mkdir()
     text = (project.root / "workbench.toml").read_text()

@@ -1,9 +1,10 @@
-"""Looking after baking periods while something lives long: a server, or a scheduler.
+"""Looking after the champion while something lives long, a server or a scheduler: whether it is put in front
+at all, and how it bakes.
 
 It is a process of its own, since looking loads libraries and models, and none of that is to hurt a server. It
 asks the workbench database whether there is anything to look at, and has loaded little until there is, unless
 it is forked from an agent that has loaded everything. It ends with its owner, and when a baking period has
-ended, which frees its memory: its owner starts the next.
+ended or an alert on what the server refuses was cleared, which frees its memory: its owner starts the next.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -47,7 +49,7 @@ class BakingWatch:
 
     def __call__(self) -> None:
         """Start the process if it does not run."""
-        if not self._project.config.baking.enabled or self._project.config.model is None:
+        if self._project.config.model is None:
             return
         if self._process is not None:
             status = self._process.poll()
@@ -99,7 +101,7 @@ class BakingWatch:
     def _later(self, why: str) -> None:
         self._wait = min(max(2 * self._wait, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         self._not_before = time.monotonic() + self._wait
-        _log.warning("what looks after baking periods %s; next try in %g s", why, self._wait)
+        _log.warning("what looks after the champion %s; next try in %g s", why, self._wait)
 
 
 def _start(project: Project, stdin: int) -> subprocess.Popen[bytes] | client.Process:
@@ -131,38 +133,78 @@ def _start(project: Project, stdin: int) -> subprocess.Popen[bytes] | client.Pro
 
 
 def main(root: str) -> int:
-    """Look until the owner has gone (its end of our standard input is closed), or a period has ended."""
+    """Look until the owner has gone (its end of our standard input is closed), or something has ended."""
     from workbench.store.clock import project_clock
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the owner, too, which sees to us
     project, clock = open_project(root), project_clock()
     os.chdir(project.root)
-    evaluator: Evaluator | None = None
-    said = ""
+    watch = _Watch(project, clock)
     while True:
-        begun = time.monotonic()
-        try:
-            if evaluator is None and _is_watched(project, clock):
-                evaluator = _evaluator(project)
-                _rehearse(evaluator)
-                begun = time.monotonic()  # to load is not to look
-            if evaluator is not None and not _look(evaluator, clock):
-                return 0
-            said = ""
-        except Exception as error:  # whatever it is, the next look may do better
-            if (now := f"{type(error).__name__}: {error}".splitlines()[0]) != said:
-                said = now
-                _log.warning("the baking period cannot be looked at: %s", said)
+        watch.tries("the baking period cannot be prepared for", watch.prepare)
+        begun = time.monotonic()  # to load is not to look
+        # One that fails takes nothing from the other: what the server refuses may be what cannot be judged.
+        over = watch.tries("the baking period cannot be looked at", watch.bake)
+        if watch.tries("what the server refuses cannot be told", watch.tell) or over:
+            return 0
         pause = min(max(_EVERY_SECONDS, (time.monotonic() - begun) / _SHARE), _LONGEST_PAUSE_SECONDS)
         if select.select([sys.stdin], [], [], pause)[0]:
             return 0
+
+
+class _Watch:
+    """What is looked at again and again; each part says whether something has ended."""
+
+    def __init__(self, project: Project, clock: Clock) -> None:
+        self._project, self._clock = project, clock
+        self._evaluator: Evaluator | None = None
+        self._said: dict[str, str] = {}
+
+    def tries(self, otherwise: str, part: Callable[[], bool]) -> bool:
+        """Do a part; what is wrong is said once, and the next look may do better."""
+        try:
+            over = part()
+        except Exception as error:
+            if (now := f"{type(error).__name__}: {error}".splitlines()[0]) != self._said.get(otherwise):
+                self._said[otherwise] = now
+                _log.warning("%s: %s", otherwise, now)
+            return False
+        self._said.pop(otherwise, None)
+        return over
+
+    def prepare(self) -> bool:
+        """Load what a baking period asks for, once there is one."""
+        if self._evaluator is None and _is_watched(self._project, self._clock):
+            self._evaluator = _evaluator(self._project)
+            _rehearse(self._evaluator)
+        return False
+
+    def bake(self) -> bool:
+        """Look at the baking period; whether it has ended."""
+        return self._evaluator is not None and not _look(self._evaluator, self._clock)
+
+    def tell(self) -> bool:
+        """See to the alert on a champion that the server does not put in front; whether it was cleared."""
+        from workbench.store.database import open_database
+        from workbench.store.standing import is_told, standings
+
+        if not any(each.problem for each in standings(self._project)):
+            with open_database(self._project).read() as connection:
+                if not is_told(connection, self._project.model.name):
+                    return False
+        from workbench.monitoring.alerts import settle_unserved
+
+        changed = settle_unserved(self._project, clock=self._clock)
+        return self._evaluator is None and any(alert.cleared for alert in changed)
 
 
 def _is_watched(project: Project, clock: Clock) -> bool:
     from workbench.store import baking
     from workbench.store.database import open_database
 
+    if not project.config.baking.enabled:
+        return False
     with open_database(project).read() as connection:
         return baking.is_watched(connection, project.model.name, clock.now(), project.config.baking.period)
 
