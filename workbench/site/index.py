@@ -13,8 +13,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from filelock import FileLock
+from sqlalchemy.exc import SQLAlchemyError
 
+from workbench.errors import WorkbenchError
 from workbench.project import Project
+from workbench.registry.reviews import summaries
 from workbench.site.cards import card_links, runbook_address
 from workbench.tracking import reports
 from workbench.tracking.page import environment
@@ -30,11 +33,15 @@ _WAIT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Entry:
-    """A report as the page lists it; ``manifest`` is None where it cannot be read."""
+    """A report as the page lists it; ``manifest`` is None where it cannot be read.
+
+    ``review`` says in short who signed it off and how much was said of it.
+    """
 
     folder: str
     files: frozenset[str]
     manifest: Manifest | None
+    review: str = ""
 
     @property
     def status(self) -> str:
@@ -125,14 +132,25 @@ def _page(project: Project) -> str:
 def _histories(project: Project) -> list[History]:
     """Each phase's reports, phases in the project's order; those it has no more come last."""
     found: dict[str, list[Entry]] = {phase: [] for phase in project.config.phases}
-    for folder, manifest in reports.all_manifests(project):
+    every = list(reports.all_manifests(project))
+    said = _reviews(project, {manifest.run_id: folder for folder, manifest in every if manifest})
+    for folder, manifest in every:
         entry = Entry(
             folder.relative_to(project.reports).as_posix(),
             frozenset(file.name for file in folder.iterdir()),
             manifest,
+            said.get(manifest.run_id, "") if manifest else "",
         )
         found.setdefault(folder.parent.name, []).append(entry)
     return [History(phase, tuple(entries)) for phase, entries in found.items() if entries]
+
+
+def _reviews(project: Project, folders: dict[str, Path]) -> dict[str, str]:
+    """What was said of reports, by run; reports are listed though the database is away."""
+    try:
+        return {run_id: str(each) for run_id, each in summaries(project, folders).items()}
+    except (WorkbenchError, SQLAlchemyError, OSError):
+        return {}
 
 
 def _newest(manifests: Iterable[Manifest | None]) -> Manifest | None:

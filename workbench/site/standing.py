@@ -40,6 +40,7 @@ _CHAMPION = "champion"
 _PLATEAU = 3
 _LOOK_AT = "workbench models card says what the features contribute, workbench trial what others would add"
 _BAKED = {
+    "inconclusive": "could not be judged: too little was asked",
     "rolled_back": "was rolled back",
     "failed": "failed and is champion still: there was no way back",
 }

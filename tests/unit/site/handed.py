@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -99,7 +99,6 @@ def write_rows(project: Project) -> None:
     retraining = {"model": project.model.name, "trigger": "data_drift", "reason": "it drifted", "key": "k"}
     times = {
         "project": project.name,
-        "scheduled_at": NOW,
         "claimed_by": "one",
         "claimed_at": NOW,
         "attempt": 1,
@@ -121,7 +120,9 @@ def write_rows(project: Project) -> None:
                 "evidence": {},
             },
         )
-        for schedule, status in (("nightly", "failed"), ("hourly", "finished")):
+        went = [("nightly", "failed", NOW)]
+        went += [("hourly", "finished", NOW + timedelta(hours=hour)) for hour in range(40)]
+        for schedule, status, at in went:
             told = {"schedule": schedule, "status": status, "report": "", "note": "no route to host"}
-            connection.execute(insert(tables.scheduled_times), {**times, **told})
+            connection.execute(insert(tables.scheduled_times), {**times, **told, "scheduled_at": at})
     database.close()

@@ -61,7 +61,7 @@ def test_status_says_what_is_open_how_the_newest_window_was_and_what_goes_on(pro
     assert said["backlog"] == f"{standing(project, handed.NOW).backlog} open"
     assert said["baking"] == "v2 until 2014-01-03 00:00 UTC"
     assert said["retraining"] == "shadowing v3 since 2014-01-02 00:00 UTC (data_drift)"
-    assert said["schedules"] == "hourly, finished 2014-01-02 00:00 UTC; nightly, failed 2014-01-02 00:00 UTC"
+    assert said["schedules"] == "hourly, finished 2014-01-03 15:00 UTC; nightly, failed 2014-01-02 00:00 UTC"
     facts = json.loads(_status("--json"))["standing"]
     assert facts["alerts"] == counts
     assert facts["window"]["performance"] == "inconclusive"
@@ -96,7 +96,7 @@ def test_a_schedule_is_shown_with_its_next_time_as_soon_as_it_is_declared(tmp_pa
     assert said == [
         "nightly, next 2014-01-02 02:00 UTC, failed 2014-01-02 00:00 UTC",
         "fresh",
-        "hourly, finished 2014-01-02 00:00 UTC",
+        "hourly, finished 2014-01-03 15:00 UTC",
     ]
 
 

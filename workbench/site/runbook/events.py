@@ -19,7 +19,7 @@ from workbench.store import tables
 __all__ = ["Happened", "happened"]
 
 _NEWEST = 30
-_WENT_WRONG = ("failed", "killed", "missed")
+_WENT_WRONG: tuple[records.Status, ...] = ("failed", "killed", "missed")
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,7 @@ def _baked(connection: Connection, model: str) -> Iterator[Happened]:
 
 def _scheduled(connection: Connection, project: str) -> Iterator[Happened]:
     """What went wrong of what was scheduled; the rest is routine."""
-    for item in records.history(connection, project, last=_NEWEST):
-        if item.status in _WENT_WRONG:
-            at = item.ended_at or item.claimed_at
-            due = f"due {item.scheduled_at:%Y-%m-%d %H:%M} UTC"
-            yield Happened(
-                at, f"schedule {item.schedule} {item.status}", "; ".join(filter(None, (due, item.note)))
-            )
+    for item in records.history(connection, project, last=_NEWEST, statuses=_WENT_WRONG):
+        at = item.ended_at or item.claimed_at
+        says = filter(None, (f"due {item.scheduled_at:%Y-%m-%d %H:%M} UTC", item.note))
+        yield Happened(at, f"schedule {item.schedule} {item.status}", "; ".join(says))

@@ -101,10 +101,10 @@ def baking(facts: RunbookFacts) -> Section:
 
 
 def _guards(policy: BakingConfig) -> tuple[tuple[str, str], ...]:
-    found = [("failures", f"surely more than {policy.failed_share:.1%} of the rows failed")]
+    found = [("failures", f"surely more than {policy.failed_share:.1%} of the requests failed")]
     if policy.p99_ms is not None:
         found.append(
-            ("latency", f"surely more than one answer in a hundred took longer than {policy.p99_ms:g} ms")
+            ("latency", f"surely more than one request in a hundred took longer than {policy.p99_ms:g} ms")
         )
     if policy.slower_than_before is not None:
         found.append(
