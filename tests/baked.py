@@ -133,19 +133,26 @@ def answer(
     rows: int = 100,
     failed: int = 0,
     latency_ms: float = 2.0,
+    together: int = 1,
 ) -> list[str]:
-    """Write answers of a champion into the live log, evenly from ``start`` on; their ids."""
+    """Write answers of a champion into the live log, evenly from ``start`` on; their ids.
+
+    Parameters
+    ----------
+    together : int
+        Rows of a request.
+    """
     folder = project.state / LIVE_LOG
     folder.mkdir(parents=True, exist_ok=True)
     given = positive_scores(small.estimator(), asked(rows)[small.FEATURES]) if scores is None else scores
     writer = SqliteWriter(folder, "test")
     try:
         ids = [f"v{version}-{start:%d%H%M%S}-{number}" for number in range(len(given))]
-        batches = [_batch(version, ids, start, seconds, given, latency_ms)]
+        batches = [_batch(version, ids, start, seconds, given, latency_ms, together)]
         if failed:
             lost = np.full(failed, np.nan)
             names = [f"{name}-failed" for name in (ids * (1 + failed // max(1, len(ids))))[:failed]]
-            batches.append(_batch(version, names, start, seconds, lost, latency_ms, error="ValueError"))
+            batches.append(_batch(version, names, start, seconds, lost, latency_ms, together, "ValueError"))
         writer.append([each for each in batches if len(each.prediction_ids)])
     finally:
         writer.close()
@@ -159,6 +166,7 @@ def _batch(
     seconds: float,
     scores: Any,
     latency_ms: float,
+    together: int,
     error: str = "",
 ) -> Any:
     moments = [start + timedelta(seconds=seconds * at / len(ids)) for at in range(len(ids))]
@@ -167,6 +175,7 @@ def _batch(
         rows=len(ids),
         version=version,
         prediction_ids=ids,
+        request_ids=[f"{ids[0]}+{at // together}" for at in range(len(ids))],
         asked_at=np.array([moment.replace(tzinfo=None) for moment in moments], "datetime64[us]"),
         latency_ms=np.full(len(ids), latency_ms, "float32"),
         inputs={},

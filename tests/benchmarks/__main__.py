@@ -14,6 +14,7 @@ from tests.benchmarks import (
     execution,
     html,
     index,
+    labelling,
     lifecycle,
     monitoring,
     panels,
@@ -28,7 +29,7 @@ from workbench.project import open_project
 
 _PARTS = (
     *("lifecycle", "runner", "html", "index", "execution", "sweep", "registry", "serving", "monitoring"),
-    *("scheduling", "panels", "retraining", "backtest"),
+    *("scheduling", "panels", "labelling", "retraining", "backtest"),
 )
 _REPEATS = {
     "lifecycle": 3,
@@ -42,6 +43,7 @@ _REPEATS = {
     "monitoring": 3,
     "scheduling": 3,
     "panels": 5,
+    "labelling": 5,
     "retraining": 3,
     "backtest": 1,
 }
@@ -53,9 +55,13 @@ _MEASURES = {
     "monitoring": monitoring.MEASURES,
     "scheduling": scheduling.MEASURES,
     "panels": panels.MEASURES,
+    "labelling": labelling.MEASURES,
     "retraining": retraining.MEASURES,
     "backtest": backtest.MEASURES,
 }
+
+
+_QUICK = "of serving: short stretches, a small log; of backtest: two years and eight variants"
 
 
 def main() -> None:
@@ -68,7 +74,7 @@ def main() -> None:
     )
     parts_of = "; ".join(f"of {part}: {', '.join(measures)}" for part, measures in _MEASURES.items())
     parser.add_argument("--only", default="", help=parts_of)
-    parser.add_argument("--quick", action="store_true", help="of serving: short stretches, a small log")
+    parser.add_argument("--quick", action="store_true", help=_QUICK)
     parser.add_argument(
         "--full",
         action="store_true",
@@ -109,10 +115,12 @@ def main() -> None:
         scheduling.main(repeats["scheduling"], only)
     if "panels" in parts:
         panels.main(repeats["panels"], only, full=chosen.full)
+    if "labelling" in parts:
+        labelling.main(repeats["labelling"], only)
     if "retraining" in parts:
         retraining.main(repeats["retraining"], only)
     if "backtest" in parts:
-        backtest.main(repeats["backtest"], only)
+        backtest.main(repeats["backtest"], only, fast=chosen.quick)
 
 
 main()

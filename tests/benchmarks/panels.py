@@ -25,7 +25,7 @@ from workbench.tracking import cell_diff, index, output_diff, runs, store
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["MEASURES", "main"]
+__all__ = ["MEASURES", "main", "notebook"]
 
 _PHASES = ("gather", "train", "validate", runs.PIPELINE)
 _VALUES = 10
@@ -51,7 +51,7 @@ def compare(repeats: int, count: int) -> None:
     with place() as scratch:
         project = _project(scratch / "many", count)
         peer = [_timed(lambda: search_all(project, count)) for _ in range(min(repeats, 3))]
-        with _notebook(project, scratch) as page:
+        with notebook(project, scratch) as page:
             first, filtered, sorted_ = [], [], []
             for _ in range(repeats + 1):  # the first one imports, and does not count
                 first.append(_first_paint(page))
@@ -103,7 +103,8 @@ def _project(root: Path, count: int) -> Project:
 
 
 @contextlib.contextmanager
-def _notebook(project: Project, scratch: Path) -> Iterator[Page]:
+def notebook(project: Project, scratch: Path) -> Iterator[Page]:
+    """``notebooks/look.ipynb`` in JupyterLab, after all its cells have run."""
     from playwright.sync_api import sync_playwright
 
     os.environ.pop("MPLBACKEND", None)

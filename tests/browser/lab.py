@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 __all__ = ["Lab", "LabNotebook", "start_lab"]
 
@@ -62,6 +62,15 @@ class Lab:
         """Open a notebook and wait until its kernel can take a cell."""
         page.goto(f"{self.address}/lab/tree/{notebook}?reset&token={self.token}", timeout=_WAIT_MS)
         return LabNotebook(page).wait_for_kernel()
+
+    def panel(self, page: Page, name: str) -> Locator:
+        """Run a panel's notebook from top to bottom without an error; the panel that it shows."""
+        cells = self.open(page, f"notebooks/panels/{name}.ipynb").run_all()
+        outputs = [output for cell in cells for output in cell["outputs"]]
+        assert [output for output in outputs if output["output_type"] == "error"] == []
+        panel = page.locator(".jp-OutputArea .widget-vbox").first
+        panel.wait_for()
+        return panel
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.pictures import take_picture
 from tests.pages import HOSTILE
 from tests.unit.monitoring.backtest.invented import Policy, backtest
 from workbench.monitoring.backtest.choosing import choose
@@ -53,7 +54,7 @@ def test_the_backtest_is_shown_whole_and_nothing_runs(
     page.goto(path.as_uri())
     for fold in page.locator("details.folded > summary").all():
         fold.click()
-    page.screenshot(path=screenshots / f"backtest-{width}.png", full_page=True)
+    take_picture(page, screenshots / f"backtest-{width}.png", full_page=True)
     assert page.evaluate("typeof window.__pwned") == "undefined"
     assert ([url for url in requests if not url.startswith(("file:", "data:"))], complaints) == ([], [])
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.pictures import take_picture
 from tests.pages import HOSTILE
 from tests.unit.registry import carded, small
 from tests.unit.site import handed
@@ -75,7 +76,7 @@ def test_pages_are_shown_whole_and_nothing_runs(
     )
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
-    page.screenshot(path=screenshots / f"{name}-{size}.png", full_page=True)
+    take_picture(page, screenshots / f"{name}-{size}.png", full_page=True)
     assert (asked_for, complaints) == ([], [])
     assert page.evaluate("typeof window.__pwned") == "undefined"
     widths = page.eval_on_selector_all("img", "all => all.map(picture => picture.naturalWidth)")

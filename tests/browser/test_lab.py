@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.lab import start_lab
+from tests.browser.pictures import take_picture
 from tests.flights import FlightsRun
 from workbench.project import Project, open_project
 from workbench.tracking import runs
@@ -48,7 +49,7 @@ def test_train_runs_from_top_to_bottom_by_hand_as_a_draft(
     with start_lab(flights_copy.root, tmp_path) as lab:
         notebook = lab.open(page, "notebooks/4_train.ipynb")
         cells = notebook.run_all()
-        page.screenshot(path=screenshots / "lab-train.png")
+        take_picture(page, screenshots / "lab-train.png")
         assert _errors(cells) == []
         assert sorted(cell["count"] for cell in cells) == list(range(1, len(cells) + 1))
         outputs = [output for cell in cells for output in cell["outputs"]]
@@ -58,7 +59,7 @@ def test_train_runs_from_top_to_bottom_by_hand_as_a_draft(
         notice = page.locator(".jp-OutputArea").get_by_text("Draft", exact=True)
         notice.scroll_into_view_if_needed()
         assert notice.is_visible()
-        page.screenshot(path=screenshots / "lab-train-draft.png")
+        take_picture(page, screenshots / "lab-train-draft.png")
     assert {run.run_id for run in runs.list_runs(flights_copy)} == published
     (draft,) = [run for run in runs.list_runs(flights_copy, drafts=True) if run.run_id not in before]
     assert (draft.phase, draft.draft) == ("train", True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.browser.pictures import take_picture
 from tests.pages import HOSTILE
 from tests.unit.monitoring import watched
 from workbench.monitoring.page import render
@@ -67,7 +68,7 @@ def test_the_monitor_is_shown_whole_and_nothing_runs(
     page.goto(path.as_uri())
     for fold in page.locator("details.folded > summary").all():
         fold.click()
-    page.screenshot(path=screenshots / f"monitor-{width}.png", full_page=True)
+    take_picture(page, screenshots / f"monitor-{width}.png", full_page=True)
     assert page.evaluate("typeof window.__pwned") == "undefined"
     assert (seen.fetched, seen.complaints) == ([], [])
     assert all(page.eval_on_selector_all("img", "all => all.map(picture => picture.naturalWidth)"))
@@ -125,7 +126,7 @@ def test_evidently_draws_each_window_and_nothing_else_runs(
         page.locator("table tbody tr button").nth(row).click()
     page.get_by_text("DATA DISTRIBUTION").first.wait_for()
     page.locator(".js-plotly-plot .xtick").first.wait_for()
-    page.screenshot(path=screenshots / "evidently.png", full_page=True)
+    take_picture(page, screenshots / "evidently.png", full_page=True)
     assert page.evaluate("typeof window.__pwned") == "undefined"
     assert (seen.fetched, seen.complaints) == ([], [])
     context.close()

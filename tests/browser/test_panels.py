@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.lab import Lab, start_lab
+from tests.browser.pictures import take_picture
 from tests.projects import make_project
 from workbench.project import Project
 from workbench.tracking import runs
@@ -55,15 +56,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def _open(lab: Lab, page: Page, name: str) -> Locator:
-    """Run a panel's notebook from top to bottom; the panel that it shows."""
-    cells = lab.open(page, f"notebooks/panels/{name}.ipynb").run_all()
-    assert [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"] == []
-    panel = page.locator(".jp-OutputArea .widget-vbox").first
-    panel.wait_for()
-    return panel
-
-
 def _column(panel: Locator, at: int) -> list[str]:
     return panel.locator("table").first.locator(f"tr td:nth-child({at + 1})").all_inner_texts()
 
@@ -71,7 +63,7 @@ def _column(panel: Locator, at: int) -> list[str]:
 def test_runs_are_found_sorted_chosen_and_one_is_run_again_with_other_parameters(
     lab: Lab, project: Project, page: Page, screenshots: Path
 ) -> None:
-    panel = _open(lab, page, "compare")
+    panel = lab.panel(page, "compare")
     panel.get_by_text("runs 1–3 of 3").wait_for()
     # Its parameters stand there as text, and none of them ran.
     panel.get_by_text(_HOSTILE).first.wait_for()
@@ -102,7 +94,7 @@ def test_runs_are_found_sorted_chosen_and_one_is_run_again_with_other_parameters
     panel.get_by_text("runs 1–3 of 3").wait_for()
     panel.locator(".widget-checkbox input").nth(2).uncheck()  # sorted by rounds: 30, 60, 90
     panel.get_by_text("Choose two runs").wait_for()
-    page.screenshot(path=screenshots / "lab-compare.png")
+    take_picture(page, screenshots / "lab-compare.png")
 
     panel.get_by_role("tab", name="Act").click()
     panel.get_by_role("button", name="Run with other parameters").click()
@@ -120,7 +112,7 @@ def test_runs_are_found_sorted_chosen_and_one_is_run_again_with_other_parameters
 
 
 def test_a_notebook_is_swept_from_its_form(lab: Lab, project: Project, page: Page, screenshots: Path) -> None:
-    panel = _open(lab, page, "launch")
+    panel = lab.panel(page, "launch")
     panel.get_by_text("how many trees · a whole number").wait_for()
     rounds = panel.get_by_role("textbox", name="rounds")
     rounds.fill("many")
@@ -136,6 +128,6 @@ def test_a_notebook_is_swept_from_its_form(lab: Lab, project: Project, page: Pag
     panel.get_by_role("button", name="Show report").click()
     report = panel.frame_locator("iframe")
     report.get_by_role("heading", level=1).wait_for()
-    page.screenshot(path=screenshots / "lab-launch.png")
+    take_picture(page, screenshots / "lab-launch.png")
     sweep = next(run for run in runs.list_runs(project) if run.phase == "train-sweep")
     assert {run.params["rounds"] for run in runs.list_runs(project, sweep=sweep.run_id)} == {"10", "20"}

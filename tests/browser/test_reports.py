@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.pictures import take_picture
 from tests.flights import FlightsRun
 from tests.pages import HOSTILE, PNG, code, display, manifest, markdown, notebook, printed, raised
 from tests.projects import make_project
@@ -150,7 +151,7 @@ def test_reports_of_a_run_open_offline_and_show_their_charts(
     assert path.stat().st_size < 1_500_000
     for name, size in (("desk", _DESK), ("phone", _PHONE)):
         with _opened(browser, path, size) as report:
-            report.page.screenshot(path=screenshots / f"{phase}-{name}.png", full_page=True)
+            take_picture(report.page, screenshots / f"{phase}-{name}.png", full_page=True)
             report.assert_shown()
             assert "finished" in report.page.locator(".byline").inner_text()
             assert report.page.locator(".output").count() > 0
@@ -162,7 +163,7 @@ def test_index_of_a_run_lists_all_phases(
     browser: Browser, flights_run: FlightsRun, screenshots: Path
 ) -> None:
     with _opened(browser, build_index(flights_run.project)) as index:
-        index.page.screenshot(path=screenshots / "index.png", full_page=True)
+        take_picture(index.page, screenshots / "index.png", full_page=True)
         index.assert_shown()
         names = [step.inner_text().split()[1] for step in index.page.locator(".step").all()]
         assert names == list(_PHASES)

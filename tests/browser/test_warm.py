@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.lab import Lab, LabNotebook, start_lab
+from tests.browser.pictures import take_picture
 from tests.projects import make_project, write_notebook
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_a_notebook_opens_with_pandas_imported(
     cells = LabNotebook(page).wait_for_kernel().run_all()
     seconds = time.monotonic() - begun
     assert _printed(cells).split() == ["True", "True"]
-    page.screenshot(path=screenshots / "lab-warm.png")
+    take_picture(page, screenshots / "lab-warm.png")
     # What a person waits for, no promise: a test machine may be busy.
     record_property("seconds_from_click_to_imported", round(seconds, 2))
     print(f"from the click to the output of the first cell: {seconds:.2f} s")

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,11 @@ from workbench.execution.agent import preload
 
 
 @contextlib.contextmanager
-def _private_folder() -> Iterator[Path]:
+def _private_folder(ahead: Sequence[str] = LIGHT) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="wb-", dir="/tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_AGENT_DIR", str(folder))
-        patch.setattr(preload, "OWN", LIGHT)
+        patch.setattr(preload, "OWN", ahead)
         yield folder
     for pid in agents_in(folder):
         os.kill(pid, signal.SIGKILL)
@@ -51,6 +51,13 @@ def folder(tmp_path: Path) -> Path:
 def shared_place() -> Iterator[Path]:
     """As ``place``, for tests that leave their agent as they found it."""
     with _private_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def earnest_place() -> Iterator[Path]:
+    """As ``shared_place``, of agents that import all that they do in earnest."""
+    with _private_folder(preload.OWN) as folder:
         yield folder
 
 

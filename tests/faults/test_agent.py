@@ -116,6 +116,7 @@ def test_whatever_is_forked_while_agents_are_killed_runs_to_its_end(place: Path,
                 else:  # while it imports, most probably
                     until(lambda: agents_in(place))
                     time.sleep(0.5 * next(moment))
+                until(lambda: agents_in(place))  # a slow machine may be without one just now
                 killed += kill_all(place)
         finally:
             stop.set()

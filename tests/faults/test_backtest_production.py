@@ -16,12 +16,10 @@ import pandas as pd
 import pytest
 
 from tests.repeats import FULL
+from tests.scheduled import caught_up
 from tests.unit.monitoring.backtest import orders
-from tests.unit.serving.tiny import until
 from workbench import registry, serving
 from workbench.execution import pipeline
-from workbench.execution.schedule import records
-from workbench.execution.schedule.times import next_time
 from workbench.monitoring import alerts
 from workbench.monitoring.backtest import PolicyOutcome
 from workbench.monitoring.backtest.beginning import First
@@ -80,7 +78,7 @@ def _live(project: Project, server: Server, clock: SetClock) -> None:
         server.truth(told[["prediction_id", "value", "known_at"]])
         for late in (0, 5):
             clock.set(ends.to_pydatetime() + timedelta(minutes=late))
-            _caught_up(project, clock.now())
+            caught_up(project, clock.now(), since=_BEFORE)
 
 
 @contextmanager
@@ -93,24 +91,6 @@ def _scheduler(project: Project) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(_SECONDS)
-
-
-def _caught_up(project: Project, now: datetime) -> None:
-    """Until every scheduled time that has come is over."""
-    database = open_database(project)
-
-    def over() -> bool:
-        with database.read() as connection:
-            newest = records.newest(connection, project.name)
-            if records.open_times(connection, project.name):
-                return False
-        return all(
-            next_time(each, newest[each.name].scheduled_at if each.name in newest else _BEFORE) > now
-            for each in project.config.schedules
-        )
-
-    until(over, seconds=_SECONDS)
-    database.close()
 
 
 _BEFORE = datetime(2026, 2, 16, 12, tzinfo=UTC)  # what was due before the first day was over is none of ours

@@ -11,7 +11,7 @@ import pytest
 
 from tests.baked import FLIPPED, GOOD, answer, log_of, make_baked
 from tests.killing import end_leases, killed
-from tests.repeats import moments, repeats
+from tests.repeats import FULL, moments, repeats
 from tests.unit.registry.warm import warm
 from workbench.monitoring.alerts import read
 from workbench.monitoring.baking import bake, find
@@ -21,7 +21,7 @@ from workbench.store import backlog
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-KILLS = repeats(120, 8)
+KILLS = repeats(120, 4)
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SHORT = 0.5  # seconds: about a look that rolls back
 
@@ -32,7 +32,7 @@ def looking(root: str, now: datetime) -> Callable[[], object]:
     return lambda: bake(project, *log_of(project), clock=SimulatedClock(now))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(3600 if FULL else 400)
 @pytest.mark.practice("C2", "P4")
 def test_a_kill_at_any_moment_neither_loses_nor_repeats_a_rollback(tmp_path: Path) -> None:
     project = make_baked(tmp_path / "project", bad=(FLIPPED,))

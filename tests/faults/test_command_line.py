@@ -24,8 +24,8 @@ MODES = ["agent", "here"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project with a warm agent that imports all that it does in earnest, in the tests' own folder."""
+def project(tmp_path_factory: pytest.TempPathFactory, earnest_place: Path) -> Iterator[Path]:
+    """A project with a warm agent, in a folder where nobody else has kernels."""
     made = make_project(
         tmp_path_factory.mktemp("forward") / "project",
         {

@@ -323,7 +323,7 @@ def terminal(
 
     def start(*words: str) -> tuple[Terminal, int]:
         opened.append(Terminal(lambda **options: commands.start(request.param, *words, **options)))
-        return opened[-1], int(opened[-1].see(r"ready (\d+)")[1])
+        return opened[-1], int(opened[-1].see(r"ready (\d+)\r\n")[1])
 
     yield start
     for item in opened:
@@ -361,7 +361,7 @@ def test_a_terminal_that_is_closed(terminal: Callable[..., tuple[Terminal, int]]
 
 def test_ctrl_z_at_a_terminal(commands: Commands) -> None:
     there = Terminal(lambda **options: commands.start("agent", "interrupt", **options))
-    pid = int(there.see(r"ready (\d+)")[1])
+    pid = int(there.see(r"ready (\d+)\r\n")[1])
     both = [psutil.Process(there.process.pid), psutil.Process(pid)]
     there.type("\x1a")
     until(lambda: {process.status() for process in both} == {psutil.STATUS_STOPPED})

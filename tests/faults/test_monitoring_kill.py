@@ -20,7 +20,7 @@ from tests.contract.monitoring import RULES, STORY, seen
 from tests.disks import small_disk
 from tests.killing import Start, killed
 from tests.processes import FORKED
-from tests.repeats import moments, repeats
+from tests.repeats import FULL, moments, repeats
 from tests.unit.monitoring.alerting import LOG, Monitor, day, make
 from tests.unit.monitoring.receiving import webhook
 from tests.unit.monitoring.story import OLDER, Live, month, open_shop
@@ -30,7 +30,7 @@ from workbench.store import tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-KILLS, KILLS_OF_ALL = repeats(100, 12), repeats(100, 9)
+KILLS, KILLS_OF_ALL = repeats(100, 8), repeats(100, 6)
 SHORT, WHOLE = 0.2, 0.8  # seconds: about an evaluation and its messages, and all that the monitor does
 MONTHS = range(8, 14)
 _DRIFT = """
@@ -65,7 +65,7 @@ def watching(root: str, upto: int, number: int) -> Callable[[], object]:
     return lambda: live.watch(month(upto + 1))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(3600 if FULL else 300)
 @pytest.mark.practice("L7")
 def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) -> None:
     with webhook() as posted:
@@ -92,7 +92,7 @@ def test_a_kill_at_any_moment_loses_no_alert_and_repeats_none(tmp_path: Path) ->
     assert heard.total() - len(heard) <= died
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600 if FULL else 600)
 @pytest.mark.practice("L7", "T2")
 def test_a_monitor_that_is_killed_at_any_moment_finds_and_tells_what_any_other_does(tmp_path: Path) -> None:
     with webhook() as posted:

@@ -6,6 +6,7 @@ import itertools
 import os
 import select
 import signal
+import time
 import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -25,7 +26,6 @@ from workbench.registry import aliases, promotion
 from workbench.tracking import store
 
 KILLS = repeats(60, 8)
-SHORT = 0.1  # seconds: about a move
 
 
 @pytest.fixture
@@ -104,11 +104,14 @@ def test_a_kill_at_any_moment_leaves_one_line_and_the_next_command_the_aliases(
     three: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(three.root)
-    chance, apart, longest = moments(0, 1.0), 0, SHORT
+    chance, apart = moments(0, 1.0), 0
+    begun = time.perf_counter()
+    promotion.promote(three, _others(three)[0], reason="how long a move takes here")
+    longest = 3 * (time.perf_counter() - begun)
     with warm(killed, str(three.root)) as killer:
         for kills in range(KILLS):
             if _moves(three) <= kills:  # a slow or busy machine: one waits longer for a move
-                longest *= 1.2
+                longest *= 1.5
             killer.send(longest * next(chance))
             assert killer.poll(60)
             assert killer.recv() == ""

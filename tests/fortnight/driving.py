@@ -12,15 +12,13 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from tests.fortnight.project import END, START, Place
+from tests.scheduled import caught_up
 from tests.unit.serving.tiny import until
 from workbench import registry
 from workbench.data.tables import Tables
-from workbench.execution.schedule import records
-from workbench.execution.schedule.times import next_time
 from workbench.monitoring.baking import find
 from workbench.project import Project
 from workbench.serving import Server, attach
-from workbench.store.database import open_database
 from workbench.tracking.inputs import is_published
 
 __all__ = ["BAD", "drive"]
@@ -101,17 +99,7 @@ def _flights(project: Project) -> pd.DataFrame:
 
 def _caught_up(project: Project, now: datetime) -> None:
     """Until every scheduled time that has come is over, and a champion that bakes was looked at."""
-    database = open_database(project)
-
-    def over() -> bool:
-        with database.read() as connection:
-            newest = records.newest(connection, project.name)
-            if records.open_times(connection, project.name):
-                return False
-        return all(
-            each.name in newest and next_time(each, newest[each.name].scheduled_at) > now
-            for each in project.config.schedules
-        )
+    caught_up(project, now, seconds=_PATIENCE)
 
     def looked_at() -> bool:
         found = find(project)
@@ -119,9 +107,7 @@ def _caught_up(project: Project, now: datetime) -> None:
             return True
         return found.evidence.violation is None and (found.checked_at or START) >= now
 
-    until(over, seconds=_PATIENCE)
     until(looked_at, seconds=_PATIENCE)
-    database.close()
 
 
 @contextmanager

@@ -29,10 +29,8 @@ _OVERLAY = {
     r"\[gates\.utility\](?s:.*?)\n\n": "",
     r'window = "month"': 'window = "week"',
     r"performance_drop = 0\.05 ": "performance_drop = 0.15 ",
-    r"slower_than_before = .*\n": "",  # one request of a whole hour's flights: how busy this machine is
-    r"minimum_labels = 1000": "minimum_labels = 400",
     r"windows_in_a_row = 2": 'windows_in_a_row = 1\nshadow_for = "7d"\ncooldown = "30d"',
-    r'phases = \["gather"\]': 'phases = ["gather"]\nforce = true',
+    r'phases = \["gather", "prepare"\].*': 'phases = ["gather"]\nforce = true',
 }
 
 

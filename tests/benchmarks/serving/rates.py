@@ -15,7 +15,7 @@ from tests.benchmarks.serving.environments import NotInstalled
 from tests.benchmarks.serving.load import Load, generator
 from tests.benchmarks.serving.options import Options
 from tests.benchmarks.serving.servers import nothing, ours, peer
-from tests.benchmarks.serving.targets import PEERS, Prepared, Target, prepared
+from tests.benchmarks.serving.targets import PEERS, Prepared, Target, first_answer, prepared
 
 __all__ = ["Stretch", "measure_pipeline", "measure_raw"]
 
@@ -103,6 +103,7 @@ def _all_in_turn(given: Prepared, repeats: int, options: Options, stack: context
             notes.append(f"{PEERS[name]}: left out, it cannot be installed: {problem}")
     for name in ("plain", "unlogged"):
         targets[name] = stack.enter_context(ours(given, f"ours, {name}", models=name))[0]
+    targets["idle"] = stack.enter_context(ours(given, "ours, idle", models="idle", check=first_answer))[0]
     targets["ours"], server = stack.enter_context(ours(given))
     notes.append(f"path of the model in ours: {', '.join(server.health().paths.values())}")
     targets["nothing"] = stack.enter_context(nothing(given))
@@ -113,7 +114,7 @@ def _all_in_turn(given: Prepared, repeats: int, options: Options, stack: context
     batches = {
         name: Stretch(target, 1, options.seconds, batch=True)
         for name, target in targets.items()
-        if name != "nothing"
+        if name not in ("idle", "nothing")
     }
     loads[0] = in_turn(repeats, batches)
     return _Found(loads, notes)
@@ -175,10 +176,14 @@ def _against_batching(found: _Found) -> list[Row]:
 def _of_ours(found: _Found) -> list[Row]:
     rows = [
         _rate(
-            f"{_at(count)}, unlogged, vs a route that does nothing",
-            found.rates("unlogged", count),
+            f"{_at(count)}, {what}, vs a route that does nothing",
+            found.rates(name, count),
             found.rates("nothing", count),
-            0.6,
+            goal,
+        )
+        for name, what, goal in (
+            ("unlogged", "unlogged", 0.6),
+            ("idle", "unlogged, a model that does nothing", None),
         )
         for count in _CONNECTIONS
     ]

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.project import Project
 from workbench.registry import compile
 from workbench.serving.log.sqlite import SqliteWriter
@@ -23,7 +25,7 @@ from workbench.serving.models.loaded import FeatureBuilder, LoadedModel
 from workbench.serving.models.registered import RegisteredModels
 from workbench.serving.settings import Settings
 
-__all__ = ["PARTS", "plain", "timed", "unlogged"]
+__all__ = ["PARTS", "idle", "plain", "timed", "unlogged"]
 
 _WRITE_SECONDS = 0.1
 
@@ -59,6 +61,31 @@ def unlogged(project: Project, settings: Settings) -> RegisteredModels:
     """The registry's models, and a prediction log that keeps nothing: for what logging costs."""
     SqliteWriter.append = lambda self, batches: None  # type: ignore[method-assign]
     return RegisteredModels(project, settings)
+
+
+class _Idle(RegisteredModels):
+    """The registry's models, none of which is asked: the features are the raw rows, all answers the same."""
+
+    _made: tuple[FeatureBuilder, FeatureBuilder] | None = None
+
+    def features(self) -> FeatureBuilder:
+        found = super().features()
+        if self._made is None or self._made[0] is not found:
+            self._made = found, dataclasses.replace(found, build_arrays=lambda columns, *_: columns)
+        return self._made[1]
+
+    def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
+        loaded = super().load(version, super().features())
+        answer = np.zeros(len(loaded.classes) or 1)
+        constant: Any = lambda _, rows: np.tile(answer, (rows, 1))  # noqa: E731
+        path = compile.Path(constant, "the benchmark asks for no answer")
+        return dataclasses.replace(loaded, features=features, path=path)
+
+
+def idle(project: Project, settings: Settings) -> RegisteredModels:
+    """Models that do nothing, and no log: the whole server around them."""
+    unlogged(project, settings)
+    return _Idle(project, settings)
 
 
 def timed(project: Project, settings: Settings) -> RegisteredModels:
