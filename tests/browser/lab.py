@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -127,7 +129,7 @@ def start_lab(root: Path, scratch: Path) -> Iterator[Lab]:
         place.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(16)
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={_free_port()}"),
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={free_port()}"),
         *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}", "--allow-root"),
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
     ]
@@ -154,13 +156,6 @@ def start_lab(root: Path, scratch: Path) -> Iterator[Lab]:
             server.wait()
         log.reader.join()
         print("".join(log.lines))  # shown by pytest when the test failed
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class _Log:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pytest
 
 from tests.faults.agents import until
 from tests.faults.lives import Life, agent_folder, torn
+from tests.ports import free_port
 from tests.projects import make_project, migrated_stores
 from workbench.execution import recover
 from workbench.project import Project, open_project
@@ -32,9 +31,7 @@ class _Server:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         shutil.copyfile(migrated_stores() / "mlflow.db", folder / "mlflow.db")
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.flights import FlightsRun
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -76,8 +76,7 @@ def test_every_command_in_readme_works(flights_run: FlightsRun, repository_root:
 
 def _answers(call: list[str], path: str, root: Path) -> None:
     """The server answers on a free port and ends when it is told to."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     if "--port" in call:
         call[call.index("--port") + 1] = str(port)
     else:

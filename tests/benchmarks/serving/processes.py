@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["free_port", "process", "signal_all"]
+__all__ = ["process", "signal_all"]
 
 _END_SECONDS = 20.0
 
@@ -66,8 +65,3 @@ def signal_all(pid: int, number: int) -> None:
         for process in [root, *root.children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.serving.environments import environment
-from tests.benchmarks.serving.processes import free_port, process, signal_all
+from tests.benchmarks.serving.processes import process, signal_all
 from tests.benchmarks.serving.projects import REPOSITORY
 from tests.benchmarks.serving.targets import (
     PEERS,
@@ -23,6 +23,7 @@ from tests.benchmarks.serving.targets import (
     first_answer,
     wait_until_right,
 )
+from tests.ports import free_port
 from workbench.serving import Server, start
 
 __all__ = ["THREADS", "nothing", "ours", "peer"]
