@@ -48,3 +48,31 @@ def test_a_channel_that_is_away_is_on_record_and_the_failure_on_the_backlog(
     )
     assert item.title == "schedule nightly of 2026-03-02 09:00 UTC failed: train: no rows"
     assert said.endswith("webhook:chat was not told: no route to host")
+
+
+def test_a_database_that_goes_away_while_a_channel_is_told_leaves_the_end_on_record_and_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(tmp_path / "project")
+    database = open_database(project)
+    with database.write() as connection:
+        (time,) = records.claim(connection, project.name, "nightly", [NOW], by="ada", at=NOW)
+
+    def both_away(_channel: str, _failure: ending.Failure) -> None:
+        database.close()  # all that was written is in the one file
+        path.rename(path.with_suffix(".away"))
+        path.mkdir()  # nothing opens a folder as a database
+        raise UsageError("no route to host")
+
+    path = Path(str(database.engine.url.database))
+    about = {"on_failure": FailureConfig(notify=("webhook:chat",)), "now": NOW, "notify": both_away}
+    said = ending.finish(project, database, time, Outcome("failed", why="train: no rows"), **about)
+    path.rmdir()
+    path.with_suffix(".away").rename(path)
+    with database.read() as connection:
+        (found,) = records.history(connection, project.name)
+        assert backlog.items(connection, project.name) == []
+    assert (found.status, found.note) == ("failed", "train: no rows")
+    assert said.endswith(
+        "not told: no route to host; nor is that on the backlog: the workbench database does not answer"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.monitoring.retrained import (
+    LOG,
     NOW,
     InProcess,
     beside,
@@ -25,8 +26,10 @@ from tests.unit.monitoring.retrained import (
 from workbench import registry
 from workbench.execution.progress import PhaseResult, PipelineResult
 from workbench.monitoring.retraining import retrainings
+from workbench.monitoring.retraining.situation import look_around
 from workbench.project import Project
 from workbench.store.clock import SimulatedClock
+from workbench.store.database import open_database
 
 DAY = timedelta(days=1)
 
@@ -110,6 +113,21 @@ def test_labels_that_a_training_has_seen_do_not_count_as_new(project: Project) -
     monitored(project, [found(11, version=2, verdict="dropped")])
     tell(project, 30, NOW + DAY + hour)
     assert "30 labels came in" in call(project, after=2 * DAY, train=train).reason  # it saw all of that day
+
+
+@pytest.mark.practice("P12")
+def test_before_a_later_training_its_labels_count_as_new(project: Project) -> None:
+    """As in a replay of last year, or when a clock that was ahead is set back."""
+    project = with_policy(project, "minimum_labels = 100")
+    first = registry.get_version(project, 1).trained_until
+    assert first is not None
+    tell(project, 30, first - DAY)
+    tell(project, 50, first + 9 * DAY)
+    InProcess()(project, (), {"as_of": "2026-11-01", "known_until": "2026-12-01"})
+    database = open_database(project)
+    news = [look_around(project, database, LOG, 1, now, scheduled=False) for now in (first + 20 * DAY, NOW)]
+    database.close()
+    assert [each.labels for each in news] == [50, 0]
 
 
 @pytest.mark.parametrize("rolled_back", [True, False])

@@ -106,8 +106,13 @@ def test_features_that_look_up_data_are_not_made_anew(
     assert (len(found.helpers), len(found.wrong), found.from_requests) == (1, 0, False)
 
 
-def test_a_version_without_recorded_helpers_says_so(project: Project, version: versions.ModelVersion) -> None:
-    old = replace(version, tags={k: v for k, v in version.tags.items() if k != "workbench.helpers"})
+@pytest.mark.parametrize("tags", [{}, {"workbench.helpers": ""}])
+def test_a_version_without_recorded_helpers_says_so(
+    project: Project, version: versions.ModelVersion, tags: dict[str, str]
+) -> None:
+    kept = {name: value for name, value in version.tags.items() if name != "workbench.helpers"}
+    old = replace(version, tags=kept | tags)
+    assert loading.registered_helpers(old) == {}
     assert loading.helper_changes(old, project) == [
         "tiny-model v1 was registered without the hashes of the helpers that it needs"
     ]

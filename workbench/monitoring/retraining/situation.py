@@ -110,7 +110,7 @@ def _seen_until(project: Project, retrainings: Sequence[Retraining], now: dateti
     learnt = {
         (version.trained_until, version.version): version
         for version in registry.list_versions(project)
-        if version.trained_until is not None
+        if version.trained_until is not None and version.trained_until <= now
     }
     if learnt:
         until, _ = newest = max(learnt)
