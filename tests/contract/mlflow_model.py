@@ -51,6 +51,9 @@ class Source:
     def aliases(self):
         return {"champion": 1}
 
+    def champion_before(self):
+        return None
+
     def load(self, version, features):
         return LoadedModel("tiny-model", version, "run-1", fitted(), features, RequestSchema.of(rows()))
 

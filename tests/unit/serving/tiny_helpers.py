@@ -78,6 +78,9 @@ class Source:
     def aliases(self):
         return json.loads(self._aliases.read_text())
 
+    def champion_before(self):
+        return None
+
     def load(self, version, features):
         if version == DOES_NOT_LOAD:
             raise RegistryError(f"version {version} is <b>broken</b>")

@@ -22,8 +22,9 @@ _log = logging.getLogger(__name__)
 class Follower:
     """Keeps the line-up equal to the aliases: champion and canary, and in the shadow challenger and shadows.
 
-    A champion that does not load is not put in front: the version before it stays, and
-    :attr:`now` says so among its problems. It is tried again after ``retry_seconds``.
+    A champion that does not load is not put in front: the version before it stays, or by the ledger is loaded
+    where there is none yet, and :attr:`now` says so among its problems. It is tried again after
+    ``retry_seconds``.
 
     Parameters
     ----------
@@ -85,11 +86,14 @@ class Follower:
         self._looked_at = self._clock()
         first, second, others = places_of(wanted)
         champion = self._settle(first, features, instead=self.now.champion)
+        before = self._before() if first is not None and champion is None else None
+        champion = champion or self._settle(before, features, instead=None)
         canary = None if second == first else self._settle(second, features, instead=None)
         settled = [self._settle(version, features, instead=None) for version in others]
-        shadows = tuple(shadow for shadow in settled if shadow is not None)
+        in_front = None if champion is None else champion.version
+        shadows = tuple(shadow for shadow in settled if shadow is not None and shadow.version != in_front)
         for what in [problem.what for problem in self._problems.values() if problem.of_version]:
-            if what not in {f"version {version}" for version in (first, second, *others)}:
+            if what not in {f"version {version}" for version in (first, before, second, *others)}:
                 self._forget(what)
         # One assignment: a request sees the line-up before it or after it, never between.
         self.now = Lineup(champion, shadows, tuple(self._problems.values()), canary)
@@ -121,6 +125,13 @@ class Follower:
                 _log.info("version %s is loaded", version)
                 return loaded
         return None if instead is None else instead.with_features(features)
+
+    def _before(self) -> int | None:
+        try:
+            return self._source.champion_before()
+        except Exception as error:
+            self._note("registry", error)
+            return None
 
     def _newest_features(self) -> FeatureBuilder:
         if self._clock() - self._features_read >= self._memory_seconds:

@@ -145,6 +145,9 @@ class ModelSource(Protocol):
     def aliases(self) -> Mapping[str, int]:
         """Every alias that names a version now: ``champion``, ``challenger``, ``shadow-1`` and so on."""
 
+    def champion_before(self) -> int | None:
+        """The version that was champion before the one that is."""
+
     def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
         """Load a version; raises when it cannot be."""
 

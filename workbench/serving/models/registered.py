@@ -43,6 +43,11 @@ class RegisteredModels:
 
         return aliases.held(self._project)
 
+    def champion_before(self) -> int | None:
+        from workbench.registry import succession
+
+        return succession.champion_before(succession.champions(self._project))
+
     def load(self, version: int, features: FeatureBuilder) -> LoadedModel:
         """Load a version, and ask it its recorded cases.
 

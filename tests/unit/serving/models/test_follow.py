@@ -23,6 +23,12 @@ class Registry:
     builder: FeatureBuilder = field(default_factory=lambda: FeatureBuilder(tiny.build))
     loads: list[int] = field(default_factory=list)
     time: float = 0.0
+    before: int | None = None
+
+    def champion_before(self) -> int | None:
+        if self.unreachable:
+            raise RegistryError("the registry is away")
+        return self.before
 
     def aliases(self) -> dict[str, int]:
         if self.unreachable:
@@ -100,6 +106,37 @@ def test_a_version_that_does_not_load_is_not_put_in_front() -> None:
     follower.look()
     assert versions(follower) == (2, [])
     assert problems(follower) == {}
+
+
+def test_who_answers_in_place_of_a_broken_champion_is_not_its_own_shadow() -> None:
+    follower = Registry({"champion": 3, "shadow-1": 2}, broken={3}, before=2).follow()
+    assert versions(follower) == (2, [])
+    follower.look()
+    assert versions(follower) == (2, [])
+
+
+@pytest.mark.practice("P4")
+def test_a_server_that_starts_while_the_champion_is_broken_puts_the_one_before_in_front() -> None:
+    registry, heard = Registry({"champion": 3}, broken={3}, before=2), Heard()
+    follower = registry.follow(heard)
+    assert versions(follower) == (2, [])
+    assert problems(follower) == {"version 3": "version 3 is broken"}
+    follower.look()
+    assert (registry.loads, heard.told[-1]) == ([3, 2], (3, 2, "version 3 is broken"))
+    registry.broken, registry.time = set(), 31
+    follower.look()
+    assert (versions(follower), problems(follower)) == ((3, []), {})
+
+
+def test_where_the_one_before_is_broken_too_both_are_said_and_tried_again_after_a_while() -> None:
+    registry = Registry({"champion": 3}, broken={2, 3}, before=2)
+    follower = registry.follow()
+    follower.look()
+    assert (versions(follower), registry.loads) == ((None, []), [3, 2])
+    assert set(problems(follower)) == {"version 2", "version 3"}
+    registry.broken, registry.time = {3}, 31
+    follower.look()
+    assert (versions(follower), set(problems(follower))) == ((2, []), {"version 3"})
 
 
 def test_the_problem_of_a_version_that_is_no_longer_wanted_is_forgotten() -> None:

@@ -23,7 +23,7 @@ from workbench.registry.promotion import promote, rollback
 from workbench.serving import start
 from workbench.serving.models.registered import RegisteredModels, feature_builder
 from workbench.serving.settings import MemoryVersion, Settings
-from workbench.tracking import reports
+from workbench.tracking import reports, store
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HELPERS = """
@@ -119,6 +119,24 @@ def test_promotion_is_the_deployment_and_rollback_undoes_it(project: Project) ->
     kept = server.log.read(role="champion")
     assert set(kept["model_version"]) == {1, 2}
     assert set(kept["run_id"]) == {trained.run_id}
+
+
+@pytest.mark.practice("P4")
+def test_a_server_that_starts_while_the_champion_is_damaged_answers_with_the_one_before(
+    project: Project,
+) -> None:
+    run = small.start(project)
+    trained = small.train(run)
+    for reason in ("the first", "the better one"):
+        made = small.register(run, trained)
+        promote(project, made.version, reason=reason)
+    store.client(project).set_model_version_tag(made.model, "2", "workbench.sha256", "0" * 64)
+    with start(project) as server:
+        health = server.health()
+        assert (health.state, health.champion) == ("ready", 1)
+        assert server.predict(pd.DataFrame({"size": [0.5], "colour": ["red"]}))["model_version"].tolist() == [
+            1
+        ]
 
 
 ARRAYS = """
