@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.config import FailureConfig
 from workbench.errors import WorkbenchError
@@ -55,35 +54,32 @@ def finish(
 ) -> str:
     """Put on record how it ended, and do what is to be done on a failure; a line for a person.
 
-    A scheduled time that somebody else has taken over in the meantime is theirs to end. A channel that could
-    not be told is named in the note, and the failure stands on the backlog, asked for or not: nobody tells
-    it again.
+    A scheduled time that somebody else has taken over in the meantime is theirs to end. Channels are told
+    first: whoever takes over from a killed scheduler tells them once more, under the same key. One that
+    could not be told is named in the note, and the failure stands on the backlog, asked for or not: nobody
+    tells it again.
     """
+    theirs = f"{_name(time)}: another scheduler has taken it over"
     failed = outcome.status in ("failed", "killed")
     again = failed and time.attempt <= on_failure.retries
+    told = failed and not again
+    with database.read() as connection:
+        if not records.unchanged(connection, time):
+            return theirs
+    problems = _tell(project, time, outcome, on_failure.notify, notify) if told else []
     ended = {
         "status": outcome.status,
         "run_id": outcome.run_id or None,
         "report": outcome.report,
         "ended_at": now,
         "next_try": now + on_failure.delay if again else None,
-        "note": outcome.why,
+        "note": "; ".join(filter(None, [*problems, outcome.why])),
     }
-    told = failed and not again
     with database.write() as connection:
-        changed = records.change(connection, time, **ended)
-        if changed is None:
-            return f"{_name(time)}: another scheduler has taken it over"
-        if told and _BACKLOG in on_failure.notify:
+        if records.change(connection, time, **ended) is None:
+            return theirs
+        if problems or (told and _BACKLOG in on_failure.notify):
             _put_on_backlog(connection, project, time, outcome, now)
-    problems = _tell(project, time, outcome, on_failure.notify, notify) if told else []
-    if problems:
-        try:
-            with database.write() as connection:
-                records.change(connection, changed, note="; ".join(filter(None, [*problems, outcome.why])))
-                _put_on_backlog(connection, project, time, outcome, now)
-        except SQLAlchemyError:  # how it ended is on record, so nobody would come here again
-            problems.append("nor is that on the backlog: the workbench database does not answer")
     next_try = f"; again at {now + on_failure.delay:%H:%M:%S} UTC" if again else ""
     why = f": {outcome.why}" if outcome.why else ""
     return "; ".join([f"{_name(time)} {outcome.status}{why}{next_try}", *problems])

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workbench.store import tables
@@ -34,6 +34,7 @@ __all__ = [
     "newest",
     "open_times",
     "to_retry",
+    "unchanged",
 ]
 
 Status = Literal["claimed", "running", "finished", "failed", "killed", "skipped", "missed"]
@@ -116,14 +117,22 @@ def change(connection: Connection, seen: ScheduledTime, **values: Any) -> Schedu
     """The time with these values; None when it is no longer as it was ``seen``, and nothing was changed."""
     if "note" in values:
         values["note"] = one_line(values["note"], _LONGEST_NOTE)
-    as_seen = (
-        (_TABLE.c.id == seen.id)
-        & (_TABLE.c.claimed_by == seen.claimed_by)
-        & (_TABLE.c.attempt == seen.attempt)
-        & (_TABLE.c.status == seen.status)
-    )
-    changed = connection.execute(update(_TABLE).where(as_seen).values(values)).rowcount
+    changed = connection.execute(update(_TABLE).where(_as_seen(seen)).values(values)).rowcount
     return replace(seen, **values) if changed == 1 else None
+
+
+def unchanged(connection: Connection, seen: ScheduledTime) -> bool:
+    """Whether nobody has taken it over, or ended it, since."""
+    return connection.execute(select(_TABLE.c.id).where(_as_seen(seen))).first() is not None
+
+
+def _as_seen(seen: ScheduledTime) -> ColumnElement[bool]:
+    return and_(
+        _TABLE.c.id == seen.id,
+        _TABLE.c.claimed_by == seen.claimed_by,
+        _TABLE.c.attempt == seen.attempt,
+        _TABLE.c.status == seen.status,
+    )
 
 
 def last_times(connection: Connection, project: str, until: datetime) -> dict[str, datetime]:
