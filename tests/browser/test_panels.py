@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.lab import Lab, start_lab
+from tests.browser.lab import Lab
 from tests.browser.pictures import take_picture
 from tests.projects import make_project
 from workbench.project import Project
 from workbench.tracking import runs
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -41,19 +40,6 @@ def project(repository_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     for name in ("compare", "launch"):
         shutil.copy(repository_root / "notebooks" / "panels" / f"{name}.ipynb", panels)
     return made
-
-
-@pytest.fixture(scope="module")
-def lab(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with start_lab(project.root, tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    yield context.new_page()
-    context.close()
 
 
 def _column(panel: Locator, at: int) -> list[str]:

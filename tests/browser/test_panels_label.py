@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.lab import Lab, start_lab
+from tests.browser.lab import Lab
 from tests.browser.looks import check_looks
 from tests.contract.labelling import CHOICES, NOW
 from tests.projects import make_project, migrated_database, write_notebook
@@ -52,12 +51,6 @@ def project(repository_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         ]
         write_notebook(made.root / "notebooks" / f"{name}.ipynb", cells, kernel="workbench")
     return made
-
-
-@pytest.fixture(scope="module")
-def lab(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with start_lab(project.root, tmp_path_factory.mktemp("lab")) as started:
-        yield started
 
 
 def _sit_down(lab: Lab, browser: Browser, name: str) -> tuple[Page, Locator]:

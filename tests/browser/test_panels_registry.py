@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.lab import Lab, start_lab
+from tests.browser.lab import Lab
 from tests.browser.looks import check_looks
 from tests.unit.monitoring import watched
 from tests.unit.panels.stores import away
@@ -21,7 +20,7 @@ from workbench.store.database import open_database
 from workbench.tracking import store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -51,19 +50,6 @@ def project(repository_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     for name in ("registry", "monitor"):
         shutil.copy(repository_root / "notebooks" / "panels" / f"{name}.ipynb", panels)
     return open_project(made.root)
-
-
-@pytest.fixture(scope="module")
-def lab(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with start_lab(project.root, tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    yield context.new_page()
-    context.close()
 
 
 def _look(panel: Locator, action: str) -> None:

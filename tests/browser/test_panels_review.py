@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 
-from tests.browser.lab import Lab, start_lab
+from tests.browser.lab import Lab
 from tests.browser.looks import check_looks
 from tests.pages import code, manifest, notebook
 from tests.unit.monitoring.judged.asked import CLOCK, HOSTILE, LOG, ask, know, make
@@ -23,7 +22,7 @@ from workbench.tracking import environment, reports
 from workbench.tracking.html import render
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -45,19 +44,6 @@ def project(repository_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         cell.source = cell.source.replace('run: str = ""', 'run: str = "x"')
     nbformat.write(template, panels / "review.ipynb")
     return made
-
-
-@pytest.fixture(scope="module")
-def lab(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with start_lab(project.root, tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    yield context.new_page()
-    context.close()
 
 
 @pytest.mark.practice("P7", "T2", "T3")

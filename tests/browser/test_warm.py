@@ -16,7 +16,7 @@ from tests.browser.pictures import take_picture
 from tests.projects import make_project, write_notebook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,13 +29,6 @@ _IMPORTS = (
 )
 _BUSY = "import time\nwhile True:\n    time.sleep(0.01)"
 _KERNEL = "window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel"
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    yield context.new_page()
-    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from workbench.project import Project
+from workbench.store.database import Database, open_database
+
 _STOP_SECONDS = 30
 
 
@@ -73,3 +76,11 @@ def postgres_url(postgres_server: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """The ``[stores] database`` setting, once for each kind; empty means the file in ``.workbench/``."""
     return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def database(project: Project) -> Iterator[Database]:
+    """The open database of the project that a module makes."""
+    opened = open_database(project)
+    yield opened
+    opened.close()

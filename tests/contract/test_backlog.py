@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +25,6 @@ BY: dict[str, Any] = {"by": "ada", "at": NOW}
 @pytest.fixture
 def project(tmp_path: Path, database_url: str) -> Project:
     return make(tmp_path / "project", database_url)
-
-
-@pytest.fixture
-def database(project: Project) -> Iterator[Database]:
-    opened = open_database(project)
-    yield opened
-    opened.close()
 
 
 def add(database: Database, title: str = "look at it", **more: Any) -> Item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +22,7 @@ from workbench.errors import AliasMoved, RegistryError
 from workbench.project import Project, open_project
 from workbench.registry import aliases, approvals, promotion
 from workbench.store import tables
-from workbench.store.database import Database, open_database
+from workbench.store.database import Database
 from workbench.tracking import store
 
 _RACERS, _ROUNDS = 8, repeats(250, 6)  # so many take minutes
@@ -42,13 +42,6 @@ def two(project: Project) -> Project:
     small.register(run, trained)
     small.register(run, trained)
     return project
-
-
-@pytest.fixture
-def database(project: Project) -> Iterator[Database]:
-    opened = open_database(project)
-    yield opened
-    opened.close()
 
 
 def _race(

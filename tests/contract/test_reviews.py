@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,13 +32,6 @@ ODD = "späte\0 [red]'Klasse'\n;--\ud800\x1b[31m"
 @pytest.fixture
 def project(tmp_path: Path, database_url: str) -> Project:
     return make(tmp_path / "project", database_url)
-
-
-@pytest.fixture
-def database(project: Project) -> Iterator[Database]:
-    opened = open_database(project)
-    yield opened
-    opened.close()
 
 
 def judge(database: Database, prediction: str, verdict: Any, by: str = "ada", **more: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,13 +68,6 @@ def make(folder: Path, url: str, personal: str = "") -> Project:
 @pytest.fixture
 def project(tmp_path: Path, database_url: str) -> Project:
     return make(tmp_path / "project", database_url)
-
-
-@pytest.fixture
-def database(project: Project) -> Iterator[Database]:
-    opened = open_database(project)
-    yield opened
-    opened.close()
 
 
 def about(value: float | str, known: int = 1, **key: Cell) -> TruthRow:

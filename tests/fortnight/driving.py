@@ -44,10 +44,10 @@ def drive(place: Place, say: Callable[[str], None]) -> None:
             now += _HOUR
             place.clock.set(now)
             traffic.until(now)
-            _caught_up(place.project, now)
             if now == BAD:
                 say("somebody mixes up late and punctual, and promotes what comes out by force")
                 _mix_up(place)
+            _caught_up(place.project, server, now)
             if now.astimezone(START.tzinfo).hour == 0:
                 day = (now - _HOUR).astimezone(START.tzinfo)
                 say(f"{day:%a %d %b}: {traffic.asked:,} asked, {traffic.told:,} outcomes known")
@@ -97,8 +97,8 @@ def _flights(project: Project) -> pd.DataFrame:
     return prepared[within].sort_values("asked_at").reset_index(drop=True)
 
 
-def _caught_up(project: Project, now: datetime) -> None:
-    """Until every scheduled time that has come is over, and a champion that bakes was looked at."""
+def _caught_up(project: Project, server: Server, now: datetime) -> None:
+    """Until every scheduled time that has come is over, a champion that bakes was looked at, and it answers."""
     caught_up(project, now, seconds=_PATIENCE)
 
     def looked_at() -> bool:
@@ -107,7 +107,12 @@ def _caught_up(project: Project, now: datetime) -> None:
             return True
         return found.evidence.violation is None and (found.checked_at or START) >= now
 
+    def answers() -> bool:
+        champion = registry.champion(project)
+        return champion is not None and server.health().champion == champion.version
+
     until(looked_at, seconds=_PATIENCE)
+    until(answers, seconds=_PATIENCE)
 
 
 @contextmanager

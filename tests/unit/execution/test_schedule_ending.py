@@ -14,20 +14,26 @@ from workbench.config import FailureConfig
 from workbench.errors import UsageError
 from workbench.execution.schedule import ending, records
 from workbench.execution.schedule.outcomes import Outcome
+from workbench.project import Project
 from workbench.store import backlog
-from workbench.store.database import open_database
+from workbench.store.database import Database, open_database
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def _claimed(folder: Path) -> tuple[Project, Database, records.ScheduledTime]:
+    project = make(folder / "project")
+    database = open_database(project)
+    with database.write() as connection:
+        (time,) = records.claim(connection, project.name, "nightly", [NOW], by="ada", at=NOW)
+    return project, database, time
 
 
 @pytest.mark.parametrize("notify", [("webhook:chat",), ("backlog", "webhook:chat")])
 def test_a_channel_that_is_away_is_on_record_and_the_failure_on_the_backlog(
     tmp_path: Path, notify: tuple[str, ...]
 ) -> None:
-    project = make(tmp_path / "project")
-    database = open_database(project)
-    with database.write() as connection:
-        (time,) = records.claim(connection, project.name, "nightly", [NOW], by="ada", at=NOW)
+    project, database, time = _claimed(tmp_path)
 
     def away(channel: str, _failure: ending.Failure) -> None:
         raise UsageError("no route to host")
@@ -71,10 +77,7 @@ class Away(list[str]):
 def test_a_channel_that_was_told_before_the_scheduler_was_killed_is_told_again_under_the_same_key(
     tmp_path: Path,
 ) -> None:
-    project = make(tmp_path / "project")
-    database = open_database(project)
-    with database.write() as connection:
-        (time,) = records.claim(connection, project.name, "nightly", [NOW], by="ada", at=NOW)
+    project, database, time = _claimed(tmp_path)
 
     def killed() -> None:
         raise _Killed
@@ -100,10 +103,7 @@ def test_a_channel_that_was_told_before_the_scheduler_was_killed_is_told_again_u
 def test_while_the_database_is_away_nobody_is_told_and_what_ends_meanwhile_is_ended_later(
     tmp_path: Path,
 ) -> None:
-    project = make(tmp_path / "project")
-    database = open_database(project)
-    with database.write() as connection:
-        (time,) = records.claim(connection, project.name, "nightly", [NOW], by="ada", at=NOW)
+    project, database, time = _claimed(tmp_path)
     path = Path(str(database.engine.url.database))
 
     def goes_away() -> None:
