@@ -98,7 +98,7 @@ def _flights(project: Project) -> pd.DataFrame:
 
 
 def _caught_up(project: Project, server: Server, now: datetime) -> None:
-    """Until every scheduled time that has come is over, a champion that bakes was looked at, and it answers."""
+    """Until what was due is over, and the champion answers and, if it bakes, was looked at."""
     caught_up(project, now, seconds=_PATIENCE)
 
     def looked_at() -> bool:

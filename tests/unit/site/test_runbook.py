@@ -64,13 +64,16 @@ def test_it_says_how_the_model_is_served_and_how_it_is_started_and_followed(page
 
 
 def test_every_rule_is_told_in_words_with_what_to_do_and_who_hears_of_it(page: str) -> None:
-    slower, inputs = _section(page, "When an alert fires").strip().splitlines()[-2:]
+    slower, inputs, *always = _section(page, "When an alert fires").strip().splitlines()[-5:]
     assert slower.startswith(
         "| slower | **critical** | health.p99\\_ms is above 0: The slowest answers take longer"
     )
     assert slower.endswith("| backlog, webhook:team, owner duty@example.org |")
     assert inputs.startswith("| inputs | **warning** | drift.feature.\\* is bad: The feature NAME is spread")
     assert "more workers: workbench serve --workers N" in slower
+    assert [row.split(" | ")[0] for row in always] == ["| not-served", "| rolled-back", "| not-rolled-back"]
+    assert all(row.endswith("| backlog, owner depot@example.org |") for row in always)
+    assert "SIGHUP to workbench serve" in always[0]
 
 
 def test_there_is_a_guide_to_every_signal_that_a_rule_may_be_about() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GUIDES", "Guide", "guide"]
+__all__ = ["ALWAYS", "GUIDES", "Guide", "guide"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,24 @@ GUIDES = {
     "shadow.disagreement": Guide(
         "A version in the shadow answers otherwise than the champion.",
         "Nobody gets its answers. Tell the owner: workbench models delta shows where they differ.",
+    ),
+}
+
+#: Alerts that no rule declares, by name; critical all of them.
+ALWAYS = {
+    "not-served": Guide(
+        "The server does not put the champion of the ledger in front (it does not load, answers its recorded "
+        "cases otherwise, or needs helpers that the server has not imported): the version before answers.",
+        "See GET /health for which of these. After a change of the helpers have it replace its workers "
+        "(SIGHUP to workbench serve); else roll back.",
+    ),
+    "rolled-back": Guide(
+        "A guard of the baking period was violated: the champion before answers again.",
+        "Nobody has to act at once. Tell whoever promoted it; workbench ledger says when and why.",
+    ),
+    "not-rolled-back": Guide(
+        "A guard of the baking period was violated, and the way back is not open: the bad champion answers.",
+        "Act at once: promote a version that loads and answers (workbench models), or stop the server.",
     ),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import shorten
 
@@ -13,7 +13,7 @@ from workbench.project import Project
 from workbench.registry.card.document import Block, Cell, Link, Pill, Section, Table, Text
 from workbench.site.runbook.facts import RunbookFacts
 from workbench.site.runbook.places import report_of
-from workbench.site.runbook.signals import guide
+from workbench.site.runbook.signals import ALWAYS, guide
 from workbench.site.standing import WORST_FIRST
 
 __all__ = ["alerts", "open_now", "windows"]
@@ -25,21 +25,20 @@ _RUN = re.compile(r"run ([0-9a-f]{32})")
 
 def alerts(facts: RunbookFacts) -> Section:
     """Each rule: when it fires, what that means, what to do, who is told."""
-    config = facts.project.config.monitoring
+    config, whole = facts.project.config.monitoring, facts.project.config
     cut = f"Windows are {_length(config.window)} in {config.timezone}"
-    if not config.alerts:
-        return Section(
-            "When an alert fires", (Text(f"{cut}. No rule is declared: nobody is told anything.", True),)
-        )
+    none = "" if config.alerts else " No rule is declared: nobody is told what the windows show."
     judged = (
-        f"{cut}. A window has drifted when {config.drift_share:.0%} of its features have; performance has "
-        f"dropped when it is surely more than {config.performance_drop:g} worse than at validation; with "
+        f"{cut}.{none} A window has drifted when {config.drift_share:.0%} of its features have; performance "
+        f"has dropped when it is surely more than {config.performance_drop:g} worse than at validation; with "
         f"fewer than {config.minimum_labels:,} labels nothing is said of it. An alert is told once, and "
         "cleared by itself when a later window is fine."
     )
-    rows = tuple(_rule(rule) for rule in config.alerts)
+    rows = [_rule(rule) for rule in config.alerts]
+    told = _told(whole.baking.to, whole.project.owner)
+    rows += [(name, Pill("critical"), said.means, said.do, told) for name, said in ALWAYS.items()]
     columns = ("alert", "severity", "fires when, and what it means", "what to do", "told to")
-    return Section("When an alert fires", (Text(judged), Table(columns, rows)))
+    return Section("When an alert fires", (Text(judged), Table(columns, tuple(rows))))
 
 
 def _length(window: str) -> str:
@@ -48,8 +47,12 @@ def _length(window: str) -> str:
 
 def _rule(rule: AlertConfig) -> tuple[Cell, ...]:
     said = guide(rule.signal)
-    told = [*rule.to, *([f"owner {rule.owner}"] if rule.owner else [])]
-    return rule.name, Pill(rule.severity), f"{rule}: {said.means}", said.do, told or "nobody"
+    told = _told(rule.to, rule.owner)
+    return rule.name, Pill(rule.severity), f"{rule}: {said.means}", said.do, told
+
+
+def _told(to: Sequence[str], owner: str) -> Cell:
+    return [*to, *([f"owner {owner}"] if owner else [])] or "nobody"
 
 
 def open_now(facts: RunbookFacts, place: Path) -> Section:
