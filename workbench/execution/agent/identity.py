@@ -30,12 +30,15 @@ from workbench.locate import CONFIG_NAME, LOCK_NAMES, find_root, owner_of
 __all__ = ["DEFAULTS", "Identity", "NoPlace", "identify", "private_folder", "with_defaults"]
 
 #: What processes of the workbench get unless their environment says otherwise. OpenMP's threads
-#: otherwise spin while they wait for each other: on a busy machine a fit takes many times as long. Those
-#: of OpenBLAS spin 2^26 cycles before they sleep, in each kernel that computes: a fifth of a small one.
-#: nbdime sets GitPython's when it is imported: JupyterLab would have an agent beside the command line's.
+#: otherwise spin for milliseconds while they wait for each other: on a busy machine a fit takes up to
+#: sixty times as long. GNU's may spin for some microseconds: to sleep at once costs a fit that is alone on
+#: the machine a quarter, and this costs two fits side by side a tenth. Those of OpenBLAS spin 2^26 cycles
+#: before they sleep, in each kernel that computes: a fifth of a small one. nbdime sets GitPython's when it
+#: is imported: JupyterLab would have an agent beside the command line's.
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "GIT_PYTHON_REFRESH": "quiet",
+    "GOMP_SPINCOUNT": "500",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "OMP_WAIT_POLICY": "PASSIVE",
     "OPENBLAS_THREAD_TIMEOUT": "18",
