@@ -29,6 +29,7 @@ __all__ = [
     "files",
     "is_published",
     "models_identity",
+    "setting_identity",
     "unaccounted_in_words",
     "watched",
 ]
@@ -54,6 +55,13 @@ def watched(project: Project) -> Project:
     """The project for a notebook: which settings it looks at becomes part of what its run depends on."""
     fields = {name: getattr(project.config, name) for name in Config.model_fields}
     return replace(project, config=_Watched.model_construct(**fields))
+
+
+def setting_identity(config: Config, name: str) -> str:
+    """What a run records of a setting: a section of the project file, or under what name it registers."""
+    if name == MODEL_NAME:
+        return config.model.name if config.model else ""
+    return _setting(name, getattr(config, name, None))
 
 
 def _setting(name: str, section: BaseModel | None) -> str:
@@ -163,10 +171,8 @@ class Now:
         return f"changed: {named.get(then.kind, f'{then.kind} {then.name}')}"
 
     def _identity(self, then: Input) -> str:
-        if then.kind == "setting" and then.name == MODEL_NAME:
-            return self.project.config.model.name if self.project.config.model else ""
         if then.kind == "setting":
-            return _setting(then.name, getattr(self.project.config, then.name, None))
+            return setting_identity(self.project.config, then.name)
         if then.kind == "alias":
             model, _, alias = then.name.partition("@")
             return str(ledger.current(self.project, model, alias))

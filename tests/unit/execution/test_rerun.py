@@ -31,7 +31,7 @@ MAKE = [
     'phase.note("factor", 2)',
 ]
 USE = [
-    "import matplotlib.pyplot as plt\nimport helpers",
+    "import matplotlib.pyplot as plt\nimport helpers\nassert phase.project.config.model",
     'doubled = phase.read("doubled")',
     'total = float(doubled.y.sum()) * scale * phase.facts("make")["factor"]',
     'phase.log_metrics({"total": total})\nphase.write("sums", doubled.assign(total=total))',
@@ -91,6 +91,7 @@ def test_a_run_comes_out_the_same_and_nobody_reads_what_its_repetition_wrote(
     found = _repeat(finished, "use", tmp_path)
     # Where it says its own id and an address in memory, the two are not told apart.
     assert found.verdict == "the same: 1 metric, 1 dataset, 1 figure, 2 cells"
+    assert ("setting", "model") in {(item.kind, item.name) for item in before.inputs}
     assert found.differences == ()
     assert found.repeated.parameters == {"scale": 3.0}
     assert found.repeated.metrics == before.metrics == {"total": 270.0}

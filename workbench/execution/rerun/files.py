@@ -22,8 +22,9 @@ from workbench.execution.rerun import code
 from workbench.execution.rerun.record import Recorded
 from workbench.locate import LOCK_NAMES
 from workbench.project import CONFIG_NAME, Project
-from workbench.store.hashing import hash_file, hash_value
+from workbench.store.hashing import hash_file
 from workbench.tracking import environment, reports
+from workbench.tracking.inputs import setting_identity
 from workbench.tracking.reports import Manifest
 
 __all__ = ["Files", "lay_out"]
@@ -200,10 +201,8 @@ def _project_at(root: Path) -> Project:
 def _other_settings(config: Config, manifest: Manifest) -> Iterator[str]:
     """Sections of the project file that the run looked at, and that say something else."""
     for item in manifest.inputs:
-        if item.kind == "setting":
-            section = getattr(config, item.name, None)
-            if hash_value(section.model_dump(mode="json") if section is not None else None) != item.identity:
-                yield f"[{item.name}] in {CONFIG_NAME} is not what it was"
+        if item.kind == "setting" and setting_identity(config, item.name) != item.identity:
+            yield f"[{item.name}] in {CONFIG_NAME} is not what it was"
 
 
 def _with_stores(text: str, project: Project) -> str:
