@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.lab import Lab
-from tests.browser.pictures import take_picture
+from tests.browser.looks import check_looks
 from tests.projects import make_project
 from workbench.project import Project
 from workbench.tracking import runs
@@ -75,12 +75,12 @@ def test_runs_are_found_sorted_chosen_and_one_is_run_again_with_other_parameters
     assert row.locator("td").all_inner_texts() == ["rounds", "60", "90"]
     panel.get_by_role("button", name="Exchange").click()
     panel.get_by_text("+0.0100 better").wait_for()
+    check_looks(panel, screenshots, "lab-compare")
     where.fill("")
     where.press("Enter")
     panel.get_by_text("runs 1–3 of 3").wait_for()
     panel.locator(".widget-checkbox input").nth(2).uncheck()  # sorted by rounds: 30, 60, 90
     panel.get_by_text("Choose two runs").wait_for()
-    take_picture(page, screenshots / "lab-compare.png")
 
     panel.get_by_role("tab", name="Act").click()
     panel.get_by_role("button", name="Run with other parameters").click()
@@ -114,6 +114,6 @@ def test_a_notebook_is_swept_from_its_form(lab: Lab, project: Project, page: Pag
     panel.get_by_role("button", name="Show report").click()
     report = panel.frame_locator("iframe")
     report.get_by_role("heading", level=1).wait_for()
-    take_picture(page, screenshots / "lab-launch.png")
+    check_looks(panel, screenshots, "lab-launch")
     sweep = next(run for run in runs.list_runs(project) if run.phase == "train-sweep")
     assert {run.params["rounds"] for run in runs.list_runs(project, sweep=sweep.run_id)} == {"10", "20"}

@@ -39,14 +39,19 @@ def declared(*crons: str) -> str:
     )
 
 
-def expected(project: Project, start: datetime, end: datetime) -> set[tuple[str, datetime]]:
-    """Every scheduled time of the span."""
-    found = set()
+def expected(project: Project, start: datetime, racers: int) -> set[tuple[str, datetime]]:
+    """Every scheduled time after the earliest that any clock showed.
+
+    But for the one before the schedule was first seen: that stands on record, and is nobody's.
+    """
+    earliest = min(now for racer in range(racers) for now in (start, *_set_clock(start, racer)))
+    found: set[tuple[str, datetime]] = set()
     for schedule in project.config.schedules:
-        moment = next_time(schedule, start)
-        while moment <= end:
-            found.add((schedule.name, moment))
-            moment = next_time(schedule, moment)
+        times, end = [next_time(schedule, earliest)], start + timedelta(days=DAYS)
+        while times[-1] <= end:
+            times.append(next_time(schedule, times[-1]))
+        before = max((each for each in times if each <= start), default=None)
+        found |= {(schedule.name, each) for each in times[:-1] if each != before}
     return found
 
 
