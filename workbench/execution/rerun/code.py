@@ -33,7 +33,9 @@ def extract(root: Path, commit: str, into: Path) -> bool:
     if packed is None:
         return False
     with tarfile.open(fileobj=BytesIO(packed)) as archive:
-        archive.extractall(into, filter="data")
+        if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(into)
     return True
 
 
