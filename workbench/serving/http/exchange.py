@@ -26,6 +26,7 @@ __all__ = ["Exchange", "Scoring"]
 # Decoding or encoding more than this in the loop would keep everybody else waiting.
 _LARGE = 128 * 2**10
 _MANY = 4_000
+_GONE = 400, "the client went away"
 
 
 class Scoring:
@@ -57,7 +58,7 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_arrived", "_body", "_head", "_is_asked", "_is_turn", "_path", "_refused", "_replied"),
+        *("_arrived", "_body", "_call", "_head", "_is_asked", "_is_turn", "_path", "_refused", "_replied"),
         *("_scoring", "_wire", "keep_alive", "more_body", "request_id", "response_complete"),
     )
 
@@ -78,6 +79,7 @@ class Exchange:
         self._is_turn = self._is_asked = self._replied = False
         self._refused: Refused | None = None
         self._body: Body | None = None
+        self._call: Call | None = None
         try:
             scoring.entrance.check(path, head)
             self._body = scoring.entrance.body(head)
@@ -113,10 +115,12 @@ class Exchange:
         self._go_on()
 
     def leave(self) -> None:
-        """The client has gone. What it had asked is answered and logged all the same, if it is decoded."""
-        if self.more_body:
-            self.refuse(Refused(400, "the client went away"))
+        """The client has gone. What it had asked is passed over, unless it is being predicted already."""
+        if not self._replied:
+            self._scoring.service.left()
         self._replied = self.response_complete = True
+        if self._call is not None:
+            self._call.give_up(Refused(*_GONE))
         self._let_go()
 
     def _go_on(self) -> None:
@@ -142,10 +146,13 @@ class Exchange:
 
     def _decode(self, body: bytes) -> Question:
         if self._replied:  # it waited for its turn, and its client did not
-            raise Refused(400, "the client went away")
+            raise Refused(*_GONE)
         return self._scoring.questions.decode(self._path, self._head, body)
 
     def _ask(self, question: Question, size: int) -> None:
+        if self._replied:  # while it was decoded
+            raise Refused(*_GONE)
+
         def tell(outcome: Answer | Exception) -> None:
             if isinstance(outcome, Exception):
                 self._fail(outcome)
@@ -155,8 +162,8 @@ class Exchange:
                 self._wire.run(self._encode_beside(question, outcome))
 
         asked = question.asked
-        call = Call(asked, self._arrived, self.request_id, tell, self._is_done, size + asked.shared)
-        self._scoring.service.desk.take(call)
+        self._call = Call(asked, self._arrived, self.request_id, tell, self._is_done, size + asked.shared)
+        self._scoring.service.desk.take(self._call)
 
     def _not_asked(self, error: Exception) -> None:
         self._fail(error)
@@ -164,7 +171,7 @@ class Exchange:
 
     def _is_done(self) -> None:
         """Nobody holds any more what it asked."""
-        self._is_asked = False
+        self._is_asked, self._call = False, None
         self._let_go()
 
     def _answer(self, question: Question, answer: Answer) -> None:

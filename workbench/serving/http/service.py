@@ -249,6 +249,10 @@ class Service:
         if status >= 400:
             self.metrics.refused(_REASONS.get(status, str(status)))
 
+    def left(self) -> None:
+        """Count a request whose client did not wait for the reply."""
+        self.metrics.refused("client left")
+
     @property
     def counts(self) -> Counts:
         """What was counted since the start; what shadows did is theirs."""

@@ -31,15 +31,18 @@ class Server:
     ----------
     turn : asyncio.Event
         A large body is decoded once this is set.
-    decoded : int
-        Bodies that were decoded.
+    decoded, gone : int
+        Bodies that were decoded, and clients that did not wait for their reply.
+    while_decoding : callable
+        Called when one is decoded.
     """
 
     def __init__(self) -> None:
         self.entrance = Entrance(Settings("project", "log", limits=HELD), Keys())
         self.desk = self.questions = self.service = self
         self.turn = asyncio.Event()
-        self.decoded = 0
+        self.decoded = self.gone = 0
+        self.while_decoding: Callable[[], None] = lambda: None
         self.calls: list[Call] = []
         self.statuses: list[int] = []
         self._work: list[asyncio.Task[None]] = []
@@ -70,6 +73,7 @@ class Server:
 
     def decode(self, _path: str, _head: Head, body: bytes) -> Question:
         self.decoded += 1
+        self.while_decoding()
         return Question(Asked({"size": [len(body)]}, 1, shared=7), lambda _: b"{}")
 
     async def beside(self, decode: Callable[[], Question]) -> Question:
@@ -83,6 +87,9 @@ class Server:
 
     def replied(self, status: int, _arrived: float) -> None:
         self.statuses.append(status)
+
+    def left(self) -> None:
+        self.gone += 1
 
     def send(self, exchange: Exchange, _reply: Reply) -> None:
         exchange.response_complete = True
@@ -120,12 +127,37 @@ def test_a_body_counts_until_nobody_holds_its_rows() -> None:
     asyncio.run(ask())
 
 
-def test_what_is_decoded_is_answered_and_counts_though_its_client_left() -> None:
+def test_what_waits_is_passed_over_when_its_client_left_and_counts_until_then() -> None:
     async def ask() -> None:
         server = Server()
         server.asked(SMALL).leave()
+        assert server.calls[0].is_settled
         assert not server.holds_nothing
         server.calls[0].settle(LATE)
+        assert server.holds_nothing
+        assert (server.statuses, server.gone) == ([], 1)
+
+    asyncio.run(ask())
+
+
+def test_who_leaves_with_the_answer_did_not_leave_before_it() -> None:
+    async def ask() -> None:
+        server = Server()
+        exchange = server.asked(SMALL)
+        server.calls[0].settle(LATE)
+        exchange.leave()
+        assert (server.statuses, server.gone) == ([503], 0)
+
+    asyncio.run(ask())
+
+
+def test_what_was_decoded_while_its_client_left_is_not_asked() -> None:
+    async def ask() -> None:
+        server = Server()
+        exchange = server.asked(LARGE)
+        server.while_decoding = exchange.leave
+        await server.finish()
+        assert (server.decoded, server.calls) == (1, [])
         assert server.holds_nothing
 
     asyncio.run(ask())
@@ -138,7 +170,7 @@ def test_a_large_body_whose_client_left_counts_until_its_turn_and_is_not_decoded
         assert not server.holds_nothing
         await server.finish()
         assert server.holds_nothing
-        assert (server.decoded, server.calls) == (0, [])
+        assert (server.decoded, server.calls, server.gone) == (0, [], 1)
 
     asyncio.run(ask())
 
