@@ -106,8 +106,7 @@ class FileStream:
             self._fails(error)
             return
         try:
-            self._connection.execute("BEGIN")  # one state for all that is read
-            self._format = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+            self._begin()
             if copied:
                 self._copy()
         except sqlite3.Error as error:
@@ -235,6 +234,18 @@ class FileStream:
                 del known[:-_MOST_KEPT]
         return max(above, up_to)
 
+    def _begin(self) -> None:
+        """Read one state in all that is read."""
+        self._connection.execute("BEGIN")
+        try:
+            found = self._connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+            _roll_back(self.path)
+            found = self._connection.execute("PRAGMA user_version").fetchone()
+        self._format = int(found[0])
+
     def _copy(self) -> None:
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
@@ -262,6 +273,13 @@ class FileStream:
             yield
         except sqlite3.Error as error:
             raise ServingError(f"prediction log {self.path}: cannot be read: {error}") from error
+
+
+def _roll_back(path: Path) -> None:
+    """Undo what a killed writer was about to do when it closed the file, which no reader may."""
+    address = f"{path.resolve().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as connection:
+        connection.execute("PRAGMA user_version").fetchone()
 
 
 def _size(path: Path) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -199,6 +201,28 @@ def test_a_file_whose_writer_was_killed_at_once_is_an_empty_one(log: PredictionL
     write(log, batch()).close()
     (log.folder / "killed.sqlite").touch()
     assert len(log.read()) == 2
+
+
+# With a cache of one page some of it is in the file before the commit.
+_CHANGE_AND_DIE = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in ("PRAGMA cache_size = 1", "BEGIN", "UPDATE batches SET rows = rows + 1"):
+    connection.execute(statement)
+connection.execute("CREATE TABLE large AS SELECT randomblob(1000000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("several", [1, 101], ids=["one file", "more than stay open"])
+def test_what_a_killed_process_was_about_to_do_to_a_file_is_undone(log: PredictionLog, several: int) -> None:
+    for number in range(several):
+        write(log, batch(number % 4)).close()
+    path = min(log.files(), key=lambda path: path.stat().st_size)
+    subprocess.run([sys.executable, "-c", _CHANGE_AND_DIE, path], check=False)
+    assert Path(f"{path}-journal").exists()
+    assert len(log.read()) == 2 * several
+    assert not Path(f"{path}-journal").exists()
 
 
 def _flip_a_bit(path: Path) -> None:
