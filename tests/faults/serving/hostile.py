@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 from pyarrow import ipc
 
-from tests.faults.serving.served import BODY, port_of
+from tests.faults.serving.served import BODY
+from tests.unit.serving.tiny import port_of
 from workbench.serving import Server
 
 __all__ = [

@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tests.faults.agents import until
 from tests.unit.serving import tiny_helpers
-from tests.unit.serving.tiny import make_tiny, rows
+from tests.unit.serving.tiny import make_tiny, port_of, rows
 from workbench.project import Project, open_project
 from workbench.serving import PredictionLog, Server
 from workbench.serving.payload import requests_for
@@ -32,11 +31,9 @@ __all__ = [
     "expected",
     "ids_in",
     "make_project",
-    "port_of",
     "post",
     "source",
     "state_of",
-    "workers_of",
 ]
 
 #: The two ways to an answer.
@@ -78,10 +75,6 @@ def expected(version: int, count: int) -> np.ndarray[Any, Any]:
     features = tiny_helpers.build(asked.assign(ordered=asked["ordered"].dt.tz_localize("UTC")), {}, at)
     outputs: np.ndarray[Any, Any] = tiny_helpers.fitted(version).predict_proba(features)  # type: ignore[attr-defined]
     return outputs
-
-
-def port_of(server: Server) -> int:
-    return int(server.url.rpartition(":")[2])
 
 
 def post(server: Server, content: bytes = BODY, path: str = "/invocations") -> tuple[int, Any]:
@@ -207,24 +200,3 @@ def ids_in(log: PredictionLog, role: str = "champion") -> list[str]:
     """The ids in a log."""
     found: list[str] = log.read(role=role, columns=["prediction_id"])["prediction_id"].tolist()  # type: ignore[arg-type]
     return found
-
-
-def workers_of(server: Server, count: int) -> set[int]:
-    """The workers that answer, once there are so many of them."""
-    return until(lambda: pids if len(pids := _workers(server, count)) == count else None, 120.0)  # type: ignore[return-value]
-
-
-def _workers(server: Server, count: int) -> set[int]:
-    opened = [
-        http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=_LONGEST_SECONDS)
-        for _ in range(4 * count)  # of connections that are open together each worker has about its share
-    ]
-    pids = set()
-    try:
-        for connection in opened:
-            connection.request("GET", "/health")
-            pids.add(msgspec.json.decode(connection.getresponse().read())["pid"])
-    finally:
-        for connection in opened:
-            connection.close()
-    return pids

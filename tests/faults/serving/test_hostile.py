@@ -33,12 +33,11 @@ from tests.faults.serving.served import (
     PATHS,
     body,
     make_project,
-    port_of,
     post,
     source,
 )
 from tests.repeats import FULL, repeats
-from tests.unit.serving.tiny import until
+from tests.unit.serving.tiny import port_of, until
 from workbench.serving import Server, start
 from workbench.serving.settings import Limits
 

@@ -17,10 +17,9 @@ from tests.faults.serving.served import (
     ids_in,
     make_project,
     source,
-    workers_of,
 )
 from tests.repeats import moments, repeats
-from tests.unit.serving.tiny import alive, until
+from tests.unit.serving.tiny import alive, until, workers_of
 from workbench.serving import PredictionLog, start
 from workbench.serving.log.compact import compact
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from tests.faults.serving.paced import Paced, begin
-from tests.faults.serving.served import BODY, PATHS, ids_in, make_project, port_of, source
+from tests.faults.serving.served import BODY, PATHS, ids_in, make_project, source
 from tests.repeats import FULL
-from tests.unit.serving.tiny import until
+from tests.unit.serving.tiny import port_of, until
 from workbench.serving import Server, start
 
 pytestmark = pytest.mark.server

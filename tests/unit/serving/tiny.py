@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 
 from workbench.project import Project, open_project
+from workbench.serving import Server
 
 SOURCE = "tiny_helpers:Source"
 NOW = pd.Timestamp("2013-08-01T12:00:00Z")
@@ -78,3 +82,37 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def pid_of(connection: http.client.HTTPConnection) -> int:
+    """The worker at the other end of an open connection."""
+    connection.request("GET", "/health")
+    pid: int = msgspec.json.decode(connection.getresponse().read())["pid"]
+    return pid
+
+
+def workers_of(server: Server, count: int = 2) -> set[int]:
+    """The workers that answer, once there are so many of them."""
+    found: set[int] = set()
+
+    def are_all_found() -> bool:
+        found.clear()
+        found.update(_workers(server, 4 * count))  # of connections that are open together each has its share
+        return len(found) == count
+
+    until(are_all_found, seconds=120)
+    return found
+
+
+def _workers(server: Server, connections: int) -> set[int]:
+    with ExitStack() as opened:
+        pids = set()
+        for _ in range(connections):
+            connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=60)
+            opened.callback(connection.close)
+            pids.add(pid_of(connection))
+        return pids
