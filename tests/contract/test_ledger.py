@@ -25,7 +25,7 @@ from workbench.store import tables
 from workbench.store.database import Database
 from workbench.tracking import store
 
-_RACERS, _ROUNDS = 8, repeats(250, 6)  # so many take minutes
+_RACERS, _ROUNDS = 8, repeats(250, 4)  # so many take minutes
 _LONGEST = 120 + 8 * _ROUNDS
 
 

@@ -21,7 +21,7 @@ from workbench.store import backlog
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-KILLS = repeats(120, 4)
+KILLS = repeats(120, 3)
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SHORT = 0.5  # seconds: about a look that rolls back
 

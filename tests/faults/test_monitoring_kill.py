@@ -30,7 +30,7 @@ from workbench.store import tables
 from workbench.store.clock import SimulatedClock
 from workbench.store.database import open_database
 
-KILLS, KILLS_OF_ALL = repeats(100, 8), repeats(100, 6)
+KILLS, KILLS_OF_ALL = repeats(100, 5), repeats(100, 4)
 SHORT, WHOLE = 0.2, 0.8  # seconds: about an evaluation and its messages, and all that the monitor does
 MONTHS = range(8, 14)
 _DRIFT = """

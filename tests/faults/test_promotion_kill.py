@@ -25,7 +25,7 @@ from workbench.project import Project, open_project
 from workbench.registry import aliases, promotion
 from workbench.tracking import store
 
-KILLS = repeats(60, 8)
+KILLS = repeats(60, 5)
 
 
 @pytest.fixture

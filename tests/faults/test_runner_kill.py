@@ -20,7 +20,7 @@ from tests.repeats import moments, repeats
 from workbench.project import Project
 
 AT_ONCE = 3
-RUNNERS, KERNELS, AGENTS = repeats(102, 6), repeats(60, 3), repeats(42, 3)  # that are killed
+RUNNERS, KERNELS, AGENTS = repeats(102, 3), repeats(60, 3), repeats(42, 3)  # that are killed
 LONGEST = 2.0  # seconds, after which a life is over on any machine that is not busy with others
 ROUNDS = 5  # lives that are cut short before one may finish
 

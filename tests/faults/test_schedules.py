@@ -36,7 +36,7 @@ from workbench.tracking import runs, store
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-KILLS = repeats(100, 4)
+KILLS = repeats(100, 3)
 LONGEST = 4.0  # seconds: about a start and two runs
 
 NOTE = (

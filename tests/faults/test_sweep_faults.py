@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 AT_ONCE = 2
-CLIENTS, KERNELS, AGENTS = repeats(60, 8), (repeats(20), repeats(10)), repeats(10)  # that are killed
+CLIENTS, KERNELS, AGENTS = repeats(60, 4), (repeats(20, 2), repeats(10, 2)), repeats(10, 2)  # that are killed
 LONGEST = 1.0  # seconds, after which a process is killed that has not ended
 MORE = 4  # trials to go on with, once all are there
 

@@ -26,7 +26,7 @@ SERVERS = {"serve": "/health", "ui": "/health"}
 # The gates may refuse the version, and there may be no champion before: then the command says so.
 MAY_REFUSE = ("promote", "rollback")
 # A search is as good a search with fewer trials.
-FEWER_TRIALS = "3"
+FEWER_TRIALS = "2"
 
 
 def _commands(readme: Path) -> list[str]:

@@ -61,7 +61,7 @@ def test_every_acknowledged_prediction_is_in_the_log_once_after_a_kill_under_loa
     given: list[str] = []
     pauses = moments(1, 0.4)
     with Compactions(log.folder) as compactions:
-        for number in range(repeats(100, 6)):
+        for number in range(repeats(100, 4)):
             server = start(project, champion=1, shadows=(2,), models=source(PATHS[number % 2]), seconds=120)
             clients = Clients(server)
             until(lambda clients=clients: len(clients.given) >= 5, seconds=60)
