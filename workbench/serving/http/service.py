@@ -251,6 +251,7 @@ class Service:
 
     def left(self) -> None:
         """Count a request whose client did not wait for the reply."""
+        self._counted["refused"] += 1
         self.metrics.refused("client left")
 
     @property
