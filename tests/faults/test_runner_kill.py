@@ -16,11 +16,12 @@ import pytest
 from tests.faults.agents import LIGHT, agents_in, until
 from tests.faults.lives import WHOLE, Life, agent_folder, kernels_of, left_behind, no_process, results, torn
 from tests.projects import make_project
-from tests.repeats import moments, repeats
+from tests.repeats import FULL, moments, repeats
 from workbench.project import Project
 
-AT_ONCE = 3
-RUNNERS, KERNELS, AGENTS = repeats(102, 3), repeats(60, 3), repeats(42, 3)  # that are killed
+AT_ONCE = 3 if FULL else 2
+# That are killed.
+RUNNERS, KERNELS, AGENTS = repeats(102, AT_ONCE), repeats(60, AT_ONCE), repeats(42, AT_ONCE)
 LONGEST = 2.0  # seconds, after which a life is over on any machine that is not busy with others
 ROUNDS = 5  # lives that are cut short before one may finish
 
