@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import signal
@@ -12,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["pytester", "tests.flights", "tests.recorder", "tests.scheduling"]
 
@@ -34,23 +31,6 @@ for _number, _usual in (
 # Agents of the tests' own, which two processes of pytest share.
 OWN_AGENTS = "WORKBENCH_AGENT_DIR" not in os.environ
 os.environ.setdefault("WORKBENCH_AGENT_DIR", tempfile.mkdtemp(prefix="wb-tests-", dir="/tmp"))
-
-
-class ByFile(LoadFileScheduling):
-    """The tests of a file go to one process; those that look at the run of the flights to the same."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return "flights" if _names_flights_run(REPOSITORY_ROOT / file) else file
-
-
-@functools.cache
-def _names_flights_run(file: Path) -> bool:
-    return "flights_run" in file.read_text(encoding="utf-8")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_unconfigure() -> None:
