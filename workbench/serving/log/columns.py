@@ -12,7 +12,11 @@ import pyarrow.compute as pc
 
 from workbench.serving.log.decoding import LEADING
 
-__all__ = ["as_type", "combined", "in_order", "in_time_order"]
+__all__ = ["MEMORY", "as_type", "combined", "in_order", "in_time_order"]
+
+#: Where rows are read into: the system's memory. Arrow's own asks for pages of 2 MB; where these are dear to
+#: get, as in virtual machines, a new process waits for pages longer than for millions of rows.
+MEMORY = pa.system_memory_pool()
 
 
 def combined(tables: Sequence[pa.Table]) -> pa.Table:

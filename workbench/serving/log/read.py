@@ -248,12 +248,12 @@ def _portions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def _frame(tables: list[pa.Table], columns: Sequence[str] | None) -> pd.DataFrame:
     import pyarrow as pa
 
-    from workbench.serving.log.columns import combined, in_order, in_time_order
+    from workbench.serving.log.columns import MEMORY, combined, in_order, in_time_order
     from workbench.serving.log.decoding import LEADING
 
     table = combined(tables) if tables else pa.schema(list(LEADING.items())).empty_table()
     tables.clear()
     table = in_time_order(table)
     table = _just(table, in_order(table.column_names) if columns is None else columns)
-    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
+    frame: pd.DataFrame = table.to_pandas(memory_pool=MEMORY, self_destruct=True, split_blocks=True)
     return frame

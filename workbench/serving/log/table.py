@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake.transaction import Transaction
 
-from workbench.serving.log.columns import as_type, combined, in_order, in_time_order
+from workbench.serving.log.columns import MEMORY, as_type, combined, in_order, in_time_order
 from workbench.serving.log.decoding import LEADING
 from workbench.serving.log.streams import Window
 from workbench.store.files import sync
@@ -90,6 +90,7 @@ class CompactedTable:
             batch_size=_BATCH_ROWS,
             batch_readahead=_READ_AHEAD,
             fragment_readahead=1,
+            memory_pool=MEMORY,
         )
         for batch in scanner.to_batches():
             if not batch.num_rows:
