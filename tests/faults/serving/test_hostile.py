@@ -241,7 +241,7 @@ def _grown(server: Server, before: int) -> float:
 
 
 def _through(server: Server) -> None:
-    """Wait for what clients that have left had asked: until it is answered it takes memory, up to a bound."""
+    """Wait for what clients that have left had asked, of which some may be predicted already."""
     pause, before = threading.Event(), -1
     while (now := server.health().counts.rows) != before:
         before = now

@@ -167,7 +167,6 @@ def test_workers_are_replaced_one_after_the_other_and_no_request_is_lost(two: tu
     until(lambda: not any(map(alive, before)), seconds=90)
     load.end()
     assert load.dropped == []
-    # The last one replaced may still be on its way when the one before it ends.
     assert not workers_of(server) & before
     assert set(load.kept) <= set(server.log.read()["prediction_id"])
 
