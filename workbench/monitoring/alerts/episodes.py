@@ -24,7 +24,7 @@ from workbench.monitoring.alerts.rules import Evaluated, Look, Stream, judge
 from workbench.registry.gates.validation import plain
 from workbench.store.texts import storable
 
-__all__ = ["Cleared", "Episode", "Event", "Recorded", "Step", "reconcile"]
+__all__ = ["Cleared", "Episode", "Event", "Recorded", "Step", "reconcile", "settled_by"]
 
 #: How an episode ended: a later window was fine, it never was, or its version (or rule) is no longer in use.
 Cleared = Literal["", "recovered", "corrected", "retired"]
@@ -127,6 +127,21 @@ def reconcile(stream: Stream, recorded: Sequence[Recorded], *, retired: bool = F
     return steps
 
 
+def settled_by(recorded: Sequence[Recorded], ended: Sequence[datetime]) -> datetime | None:
+    """By when windows of a stream had ended that need not be judged again; None when all have to be.
+
+    Parameters
+    ----------
+    ended : sequence of datetime
+        When the windows ended that are what they were when they were judged last, the oldest first.
+    """
+    if not ended or any(each.over and each.episode.last_end > ended[-1] for each in recorded):
+        return None
+    # One that is open goes on; its evidence shows so many windows, of which some may be judged anew.
+    back = 1 if all(each.over for each in recorded) else 1 + _KEPT
+    return ended[-back] if len(ended) >= back else None
+
+
 def _runs(evaluated: Sequence[Evaluated]) -> list[_Run]:
     found: list[_Run] = []
     present: list[Evaluated] = []
@@ -180,7 +195,7 @@ def _without_violation(
     if since:
         told = since[0].look
         cleared: Cleared = "corrected" if told.start < before.last_end else "recovered"
-        return _changed(before, cleared, _evidence(stream, since[0].since, told, before))
+        return _changed(before, cleared, _evidence(stream, since[0], told, before))
     return _changed(before, "retired", before.evidence) if retired else before
 
 
@@ -197,21 +212,33 @@ def _episode(stream: Stream, run: _Run, retired: bool, before: Episode | None = 
     )
     # A run may begin in an episode that is over, and go on in this one.
     own = next(each for each in run.violated if before is None or each.look.end > before.first_start)
-    evidence = _evidence(stream, own.since, until, before)
+    evidence = _evidence(stream, own, until, before)
     return Episode(storable(first, 40), start, storable(run.last.window, 40), run.last.end, cleared, evidence)
 
 
-def _evidence(stream: Stream, since: Look, until: Look, before: Episode | None) -> dict[str, Any]:
-    """The figures of the windows from ``since`` to ``until``, and of those recorded that were not given."""
-    looks = [look for look in stream.looks if since.start <= look.start and look.end <= until.end]
-    given_from = _moment(stream.looks[0].start)
-    kept = [each for each in before.evidence["windows"] if each["start"] < given_from] if before else []
+def _evidence(stream: Stream, first: Evaluated, until: Look, before: Episode | None) -> dict[str, Any]:
+    """The figures of the windows that ``first`` was decided on, of those to ``until``, and of those recorded
+    that were not given."""
+    looks = [look for look in stream.looks if first.since.start <= look.start and look.end <= until.end]
+    kept, earlier = _not_given(stream, first, before) if before else ([], 0)
     windows = kept + [_figures(look) for look in looks]
     return {
         "rule": storable(str(stream.rule)),
         "windows": windows[-_KEPT:],
-        "earlier": max(0, len(windows) - _KEPT) + (before.evidence["earlier"] if kept and before else 0),
+        "earlier": max(0, len(windows) - _KEPT) + earlier,
     }
+
+
+def _not_given(stream: Stream, first: Evaluated, before: Episode) -> tuple[list[dict[str, Any]], int]:
+    """The windows that are recorded of an episode and were not given, and how many more there were."""
+    shown, given_from = before.evidence["windows"], _moment(stream.looks[0].start)
+    kept = [each for each in shown if each["start"] < given_from]
+    goes_on = stream.goes_on is not None and before.first_start < stream.goes_on
+    if stream.goes_on not in (None, first.look.start) or not (kept or goes_on):
+        return [], 0
+    since, shown_from = _moment(first.since.start), shown[0]["start"]
+    again = sum(since <= _moment(look.start) < shown_from for look in stream.looks)
+    return kept, max(0, before.evidence["earlier"] - again)
 
 
 def _figures(look: Look) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from workbench.config.alerts import AlertConfig, Severity
 from workbench.monitoring.alerts import outbox, records
-from workbench.monitoring.alerts.episodes import Step, reconcile
+from workbench.monitoring.alerts.episodes import Step, reconcile, settled_by
 from workbench.monitoring.alerts.records import Alert
 from workbench.monitoring.alerts.rules import Stream, WindowSignals, streams
 from workbench.store import backlog
@@ -89,10 +89,10 @@ def evaluate(
             stored.setdefault(alert.key, []).append(alert)
     happened: list[tuple[Step, Alert]] = []
 
+    ended = sorted({found.end for found in findings if settled is not None and found.end <= settled})
+
     def judged_until(stream: Stream) -> datetime | None:
-        there = [alert.recorded for alert in stored.get(_key(log, stream), ())]
-        over = settled is not None and all(each.over and each.episode.last_end <= settled for each in there)
-        return settled if over else None
+        return settled_by([alert.recorded for alert in stored.get(_key(log, stream), ())], ended)
 
     seen = list(streams(rules, findings, judged_until))
     for stream in [*seen, *_without_windows(stored, seen, rules, log)]:

@@ -121,19 +121,24 @@ class _Watched:
 
     def seen(self, stream: Stream, name: str, settled: datetime | None) -> Stream:
         """The stream of a signal, with the windows that it is judged by."""
-        first = 0
+        first, goes_on = 0, None
         if settled is not None:
-            first = bisect_right(self.windows, settled, key=lambda each: each.end)
-        looks = [self._look(at, stream.rule, name) for at in range(first, len(self.windows))]
+            over = bisect_right(self.windows, settled, key=lambda each: each.end)
+            first, goes_on = self._before(over, stream.rule, name)
+        looks = tuple(self._look(at, stream.rule, name) for at in range(first, len(self.windows)))
+        return replace(stream, looks=looks, goes_on=goes_on)
+
+    def _before(self, over: int, rule: AlertConfig, name: str) -> tuple[int, datetime | None]:
+        """From which one on windows count for those from ``over`` on, and where judging goes on; all when
+        too few tell anything."""
         goes_on, conclusive = None, 0
-        for at in reversed(range(first)):
-            look = self._look(at, stream.rule, name)
-            looks.insert(0, look)
-            if look.violates is not None:
-                conclusive, goes_on = conclusive + 1, goes_on or look.start
-                if conclusive == stream.rule.windows:
-                    return replace(stream, looks=tuple(looks), goes_on=goes_on)
-        return replace(stream, looks=tuple(looks))
+        for at in reversed(range(over)):
+            signal = self._signals[at].get(name)
+            if signal is not None and _violates(rule, signal) is not None:
+                goes_on, conclusive = goes_on or self.windows[at].start, conclusive + 1
+                if conclusive == rule.windows:
+                    return at, goes_on
+        return 0, None
 
     @cached_property
     def _names(self) -> list[str]:
