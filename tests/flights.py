@@ -41,7 +41,11 @@ class FlightsRun:
 
 def workbench(root: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Call ``workbench`` in a folder and expect an exit status."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("WORKBENCH") or key == "WORKBENCH_AGENT_DIR"
+    }
     done = subprocess.run([*WORKBENCH, *arguments], cwd=root, capture_output=True, text=True, env=environment)
     assert done.returncode == code, f"workbench {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
     return done

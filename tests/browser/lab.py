@@ -110,14 +110,16 @@ class LabNotebook:
 
 @contextmanager
 def start_lab(root: Path, scratch: Path) -> Iterator[Lab]:
-    """JupyterLab on a project's folder, with settings and a home of its own, ended with the block."""
+    """JupyterLab on a project's folder, with settings of its own, ended with the block.
+
+    All share an agent, which another ``HOME`` would not.
+    """
     settings = scratch / "settings"
     for name, values in _SETTINGS.items():
         path = settings / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
     places = {
-        "HOME": scratch / "home",
         "IPYTHONDIR": scratch / "ipython",
         "JUPYTER_CONFIG_DIR": scratch / "config",
         "JUPYTER_DATA_DIR": scratch / "data",

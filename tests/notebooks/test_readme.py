@@ -25,8 +25,9 @@ ELSEWHERE = ("git clone", "make ", "pip install", "workbench init", "workbench b
 SERVERS = {"serve": "/health", "ui": "/health"}
 # The gates may refuse the version, and there may be no champion before: then the command says so.
 MAY_REFUSE = ("promote", "rollback")
-# A search is as good a search with fewer trials.
+# A search is as good a search with fewer trials, and a tracking server as good a server with one process.
 FEWER_TRIALS = "2"
+FEWER_PROCESSES = ["--workers", "1"]
 
 
 def _commands(readme: Path) -> list[str]:
@@ -63,6 +64,8 @@ def test_every_command_in_readme_works(flights_run: FlightsRun, repository_root:
         call = [sys.executable, "-m", tool, *words[1:]]
         if "--trials" in call:
             call[call.index("--trials") + 1] = FEWER_TRIALS
+        if tool == "mlflow":
+            call += FEWER_PROCESSES
         if words[1] in SERVERS:
             _answers(call, SERVERS[words[1]], flights_run.project.root)
         else:

@@ -43,7 +43,10 @@ def test_what_is_read_at_import_decides_which_agent(
 
 @pytest.mark.parametrize(
     "name",
-    ["MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "WORKBENCH_CONTEXT", "PWD", "TERM"],
+    [
+        *("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "WORKBENCH_CONTEXT", "PWD", "TERM"),
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",  # a repetition turns it off for its process
+    ],
 )
 def test_what_is_read_later_does_not(environment: dict[str, str], tmp_path: Path, name: str) -> None:
     assert identify(environment, tmp_path) == identify({**environment, name: "7"}, tmp_path)

@@ -53,11 +53,11 @@ _FAMILIES_READ_AT_IMPORT = (
     *("MLFLOW_", "NPY_", "NUMBA_", "NUMEXPR_", "OMP_", "OPENBLAS_", "OPENSSL_", "PANDAS_", "PANDERA_"),
     *("PLOTLY_", "PYTHON", "PYTORCH_", "SCIPY_", "SKLEARN_", "SSL_", "TORCH_", "VECLIB_"),
 )
-#: These say which run or which store, and are read when they are used; or are set by a library itself.
+#: These say which run, which store or what is shown, and are read when they are used; or a library sets them.
 _READ_LATER = (
     *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
-    *("MLFLOW_ARTIFACT", "MLFLOW_EXPERIMENT", "MLFLOW_HTTP_REQUEST", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN"),
-    "MLFLOW_TRACKING",
+    *("MLFLOW_ARTIFACT", "MLFLOW_ENABLE_ARTIFACTS", "MLFLOW_EXPERIMENT", "MLFLOW_HTTP_REQUEST"),
+    *("MLFLOW_REGISTRY_URI", "MLFLOW_RUN", "MLFLOW_TRACKING"),
 )
 _ORDINARY = ("LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 _INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
