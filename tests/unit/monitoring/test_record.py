@@ -72,6 +72,19 @@ def test_what_has_not_changed_is_not_recorded_again(kept: Kept) -> None:
     assert found[YEAR[0].window].to_dict() == YEAR[0].to_dict()
 
 
+def test_what_was_added_is_read_and_nothing_else_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.add(YEAR[0], YEAR[2])
+    first = kept.newest()
+    kept.add(*YEAR, log="predictions/another")
+    monkeypatch.setattr(record, "_read", lambda *_: pytest.fail("all of it was read again"))
+    more = changed(YEAR[2], rows=YEAR[2].versions[0].rows + 5)
+    kept.add(YEAR[1], more)
+    found = kept.newest()
+    assert list(found) == [finding.window for finding in YEAR]
+    assert found[YEAR[0].window] is first[YEAR[0].window]
+    assert found[YEAR[2].window].to_dict() == more.to_dict()
+
+
 @pytest.mark.practice("M9")
 def test_what_has_changed_is_a_revision_and_the_older_ones_stay(kept: Kept) -> None:
     kept.add(*YEAR)

@@ -116,19 +116,43 @@ def _newest(connection: Connection, log: str, model: str, most: int | None = Non
     known = _LAST.get(key)
     if known is not None and known[0] == mark:
         return known[1]
-    found = _read(connection, log, model)
+    found = None
+    if known is not None and mark is not None:
+        found = _with_added(connection, log, model, known, mark)
+    if found is None:
+        found = _read(connection, log, model)
     if len(_LAST) >= _MOST_LOGS:
         _LAST.clear()
     _LAST[key] = (mark, found)
     return found
 
 
-def _mark(connection: Connection, log: str, model: str) -> Any:
+def _with_added(
+    connection: Connection, log: str, model: str, known: tuple[Any, dict[Window, _Kept]], mark: Any
+) -> dict[Window, _Kept] | None:
+    """What was known and what was added since; None when it is not known that rows were only added."""
+    before, found = known
+    if before is None or _mark(connection, log, model, up_to=before.id) != before:
+        return None
+    about = (_TABLE.c.log == log, _TABLE.c.model == model, _TABLE.c.id > before.id)
+    columns = (_TABLE.c.id, _TABLE.c.revision, _TABLE.c.digest, _TABLE.c.evaluated_at)
+    rows = connection.execute(select(*columns).where(*about).order_by(_TABLE.c.id)).all()
+    if before.rows + len(rows) != mark.rows:
+        return None
+    documents = _documents(connection, rows)
+    kept = [*found.values(), *(_Kept(row.revision, row.digest, documents[row.id]) for row in rows)]
+    newest = {(each.finding.window.start, each.finding.window.end): each for each in kept}
+    return {newest[place].finding.window: newest[place] for place in sorted(newest)}
+
+
+def _mark(connection: Connection, log: str, model: str, up_to: int | None = None) -> Any:
     """What is another one once a row was added or removed, or the database is another one."""
     of = (_TABLE.c.log == log) & (_TABLE.c.model == model)
+    if up_to is not None:
+        of &= _TABLE.c.id <= up_to
     last = select(func.max(_TABLE.c.id)).where(of).scalar_subquery()
     rows = select(func.count()).where(of).scalar_subquery()
-    columns = (_TABLE.c.id, _TABLE.c.digest, _TABLE.c.evaluated_at, rows)
+    columns = (_TABLE.c.id, _TABLE.c.digest, _TABLE.c.evaluated_at, rows.label("rows"))
     return connection.execute(select(*columns).where(_TABLE.c.id == last)).one_or_none()
 
 
