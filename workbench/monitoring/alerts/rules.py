@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -114,6 +114,7 @@ class _Watched:
     """A version's windows, the oldest first."""
 
     windows: Sequence[WindowSignals]
+    _by_name: dict[int, dict[str, Signal]] = field(default_factory=dict)
 
     def names(self, rule: AlertConfig) -> list[str]:
         """The signals that a rule covers."""
@@ -133,7 +134,7 @@ class _Watched:
         too few tell anything."""
         goes_on, conclusive = None, 0
         for at in reversed(range(over)):
-            signal = self._signals[at].get(name)
+            signal = self._signal(at, name)
             if signal is not None and _violates(rule, signal) is not None:
                 goes_on, conclusive = goes_on or self.windows[at].start, conclusive + 1
                 if conclusive == rule.windows:
@@ -142,14 +143,15 @@ class _Watched:
 
     @cached_property
     def _names(self) -> list[str]:
-        return list(dict.fromkeys(name for signals in self._signals for name in signals))
+        return list(dict.fromkeys(signal.name for found in self.windows for signal in found.signals))
 
-    @cached_property
-    def _signals(self) -> list[dict[str, Signal]]:
-        return [{signal.name: signal for signal in found.signals} for found in self.windows]
+    def _signal(self, place: int, name: str) -> Signal | None:
+        if place not in self._by_name:
+            self._by_name[place] = {signal.name: signal for signal in self.windows[place].signals}
+        return self._by_name[place].get(name)
 
     def _look(self, place: int, rule: AlertConfig, name: str) -> Look:
-        return _look(rule, self.windows[place], self._signals[place].get(name))
+        return _look(rule, self.windows[place], self._signal(place, name))
 
 
 def judge(stream: Stream) -> list[Evaluated]:

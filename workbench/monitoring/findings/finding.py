@@ -132,13 +132,13 @@ class WindowFinding:
         """Whether the window had ended by then."""
         return self.evaluated_at >= self.window.end
 
-    @property
+    @cached_property
     def saw(self) -> tuple[int, int, bool, datetime]:
         """How much there was to be seen, which only ever grows: answers, what was said, the end, time."""
         rows = sum(item.rows + item.failed for item in self.versions)
         return rows, self.told, self.over, self.evaluated_at
 
-    @property
+    @cached_property
     def champion(self) -> VersionFinding | None:
         """The champion; of two in one window, the one that answered more."""
         return next((item for item in self.versions if item.role == CHAMPION), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy import Connection
@@ -34,6 +35,10 @@ class Known:
 
     Attributes
     ----------
+    subject : Subject
+        What it knows something of.
+    now : datetime
+        As of when.
     findings : mapping
         What is recorded of each window, the oldest first.
     look : Look or None
@@ -44,6 +49,8 @@ class Known:
         What it would be judged by now: see :class:`~workbench.monitoring.looking.looks.Look`.
     """
 
+    subject: Subject
+    now: datetime
     findings: Mapping[Window, WindowFinding]
     look: Look | None
     news: News
@@ -63,42 +70,43 @@ class Known:
             held(connection, model),
         )
         return cls(
+            subject,
+            now,
             record.newest(connection, kept, model),
             look,
             read_news(connection, subject.name, look, now),
             hash_value(by),
         )
 
-    def over(self, subject: Subject, now: datetime) -> list[WindowFinding]:
+    @cached_property
+    def over(self) -> Sequence[WindowFinding]:
         """The windows that have ended, but for those of another length than now."""
-        return [
-            finding for window, finding in self.findings.items() if window.end <= now and subject.cuts(window)
-        ]
+        cuts = self.subject.cuts
+        return [found for window, found in self.findings.items() if window.end <= self.now and cuts(window)]
 
-    def stands(self, subject: Subject, now: datetime) -> bool:
+    def stands(self) -> bool:
         """Whether nothing can have changed of the windows that were over when one looked last."""
-        look, news = self.look, self.news
+        subject, now, look, news = self.subject, self.now, self.look, self.news
         if look is None or news.everything or news.keys or look.judged_by != self.judged_by:
             return False
         if not look.as_of <= now < look.over_at:
             return False
-        over = self.over(subject, now)
-        for number, finding in enumerate(over):
+        for number, finding in enumerate(self.over):
             waiting = [item for item in finding.versions if may_wait(item)]
-            if any(waits(item, finding.evaluated_at, now, over[:number]) for item in waiting):
+            if any(waits(item, finding.evaluated_at, now, self.over[:number]) for item in waiting):
                 return False
         under_way = subject.window(now)
         # What is not of the window that is under way is of one that ended, or of nothing.
         return not news.asked(subject.log, BusinessKey(), under_way.start, now)[1]
 
-    def told_of(self, subject: Subject, windows: Sequence[Window], now: datetime) -> tuple[set[Window], int]:
+    def told_of(self, windows: Sequence[Window]) -> tuple[set[Window], int]:
         """The windows of whose answers something new was said, and how many answers are not there."""
         if not windows:
             return set(), 0
         if self.news.everything:
             return set(windows), 0
-        key = BusinessKey.open(subject.project) if self.news.keys else BusinessKey()
-        asked, absent = self.news.asked(subject.log, key, windows[0].start, now)
+        key = BusinessKey.open(self.subject.project) if self.news.keys else BusinessKey()
+        asked, absent = self.news.asked(self.subject.log, key, windows[0].start, self.now)
         starts = np.array([window.start.replace(tzinfo=None) for window in windows], dtype=asked.dtype)
         places = np.unique(np.searchsorted(starts, asked, side="right") - 1)
         return {windows[place] for place in places.tolist()}, absent
@@ -118,10 +126,10 @@ class Known:
             return None
         return min([last.as_of, *(finding.window.start for finding in changed)])
 
-    def next_look(self, subject: Subject, now: datetime) -> Look:
+    def next_look(self) -> Look:
         """How far one has looked once all of it is in the findings."""
-        over_at = subject.window(now).end
-        return Look(now, over_at, self.judged_by, self.news.truth, self.news.feedback, self.news.pending)
+        news, over_at = self.news, self.subject.window(self.now).end
+        return Look(self.now, over_at, self.judged_by, news.truth, news.feedback, news.pending)
 
     @property
     def worth_noting(self) -> bool:

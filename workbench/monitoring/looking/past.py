@@ -35,9 +35,9 @@ class Asked:
     past: datetime | None = None
 
 
-def find_asked(subject: Subject, known: Known | None, now: datetime) -> Asked:
+def find_asked(subject: Subject, known: Known | None = None) -> Asked:
     """Look who was asked, but not in windows of which as many rows are recorded as there are."""
-    recorded = _Recorded(() if known is None or known.news.everything else known.over(subject, now))
+    recorded = _Recorded(() if known is None or known.news.everything else known.over)
     if (until := recorded.until) is not None:
         answerers, before = subject.asked(until)
         if before == recorded.rows:

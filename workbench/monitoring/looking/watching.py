@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -123,17 +122,17 @@ def watch(
     try:
         with database.read() as connection:
             known = Known.read(connection, subject, kept, now, rules)
-        if not present and known.stands(subject, now):
-            watched = _as_recorded(database, subject, kept, known, now)
+        if not present and known.stands():
+            watched = _as_recorded(database, kept, known)
         else:
-            asked = find_asked(subject, known, now)
+            asked = find_asked(subject, known)
             chosen = spans(subject, asked, now, replayed=replayed, silence=not replayed)
             windows = [window for window in chosen.windows if present or window.end <= now]
-            new, absent = known.told_of(subject, windows, now)
+            new, absent = known.told_of(windows)
             told = _told(database, subject, known.news)
             before = Before(known.findings, frozenset(new), asked.past)
             findings = measure_windows(subject, windows, before, now, told, on_window)
-            watched = _record(database, subject, kept, known, findings, rules, now)
+            watched = _record(database, kept, known, findings, rules)
             if known.news.everything and told is not None:
                 absent = count_absent(project, log, name)
             notes = (*chosen.notes, *_never_made(absent), *watched.notes)
@@ -170,7 +169,7 @@ def look(
     config = _with_window(project.config.monitoring, window)
     subject = Subject(project, log, name, config, version)
     now = clock.now()
-    chosen = spans(subject, find_asked(subject, None, now), now, last)
+    chosen = spans(subject, find_asked(subject), now, last)
     database = open_database(project)
     try:
         with database.read() as connection:
@@ -193,28 +192,26 @@ def _with_window(config: MonitoringConfig, window: str) -> MonitoringConfig:
         ) from None
 
 
-def _as_recorded(database: Database, subject: Subject, kept: str, known: Known, now: datetime) -> Watched:
-    model = subject.project.model.name
+def _as_recorded(database: Database, kept: str, known: Known) -> Watched:
+    model = known.subject.project.model.name
     if known.worth_noting:
         with database.write() as connection:
             hold(connection, kept)
-            looks.write(connection, kept, model, known.next_look(subject, now))
+            looks.write(connection, kept, model, known.next_look())
     with database.read() as connection:
         alerts = read(connection, kept, model=model)
-    return Watched(kept, tuple(known.over(subject, now)), recorded=0, alerts=tuple(alerts))
+    return Watched(kept, tuple(known.over), recorded=0, alerts=tuple(alerts))
 
 
 def _record(
     database: Database,
-    subject: Subject,
     kept: str,
     known: Known,
     findings: Sequence[WindowFinding],
     rules: Sequence[AlertConfig],
-    now: datetime,
 ) -> Watched:
     """Record what is new, and raise alerts: both, or neither."""
-    model = subject.project.model.name
+    subject, now, model = known.subject, known.now, known.subject.project.model.name
     changed = [finding for finding in findings if finding is not known.findings.get(finding.window)]
     with database.write() as connection:
         hold(connection, kept)
@@ -232,7 +229,7 @@ def _record(
         if added.passed_over:  # what this look knew is not all recorded
             looks.doubt(connection, kept, model)
         else:
-            looks.write(connection, kept, model, known.next_look(subject, now))
+            looks.write(connection, kept, model, known.next_look())
         alerts = read(connection, kept, model=model)
     over = any(finding.over for finding in findings)
     return Watched(
