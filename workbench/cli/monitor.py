@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -97,12 +97,12 @@ def _show(watched: Watched, metric: str) -> None:
     from workbench.cli.output import print_table
     from workbench.store.texts import one_line
 
-    failing = any(found.failed for finding in watched.findings for found in finding.versions)
-    columns = ("window", "version", "answers", "drifted", metric, "", *(("failed",) if failing else ()))
+    every = [found for finding in watched.findings for found in finding.versions]
+    seldom = [name for name in ("failed", "refused") if any(getattr(found.health, name) for found in every)]
     print_table(
-        columns,
+        ("window", "version", "answers", "drifted", metric, "", *seldom),
         (
-            _row(finding, found)[: len(columns)]
+            _row(finding, found, seldom)
             for finding in watched.findings
             for found in finding.versions or (None,)
         ),
@@ -119,7 +119,7 @@ def _show(watched: Watched, metric: str) -> None:
         click.secho(one_line(line), fg=colour)  # it may repeat what somebody asked
 
 
-def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, ...]:
+def _row(finding: WindowFinding, found: VersionFinding | None, more: Sequence[str]) -> tuple[object, ...]:
     from workbench.registry.aliases import CHAMPION
     from workbench.registry.gates.bootstrap import Interval
 
@@ -133,7 +133,7 @@ def _row(finding: WindowFinding, found: VersionFinding | None) -> tuple[object, 
         f"{len(drift.drifted)} of {len(drift.judged)}" if len(drift.judged) else "?",
         str(Interval(told.value, told.low, told.high)) if told and told.labelled else "",
         "" if told is None else "?" if told.verdict == "inconclusive" else told.verdict,
-        f"{found.failed:,}" if found.failed else "",
+        *(f"{count:,}" if count else "" for count in (getattr(found.health, name) for name in more)),
     )
 
 

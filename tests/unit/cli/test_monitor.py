@@ -31,7 +31,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name in ("predictions/live", "predictions/june"):
         live = Live(project, name)
         ids = live.answers(AUGUST)
-        live.answers(SEPTEMBER, older=OLDER, failing=3)
+        live.answers(SEPTEMBER, older=OLDER, failing=3, refused=2)
         live.answers(NOVEMBER, count=5, version=3)
         live.tell([*ids, "never-made"], NOVEMBER)
     return project
@@ -63,7 +63,7 @@ def test_one_line_a_window_then_what_is_new_and_where_the_page_is(tell: Tell, sh
     assert lines["2013-08"][1:6] == ["v1", "600", "0", "of", "3"]
     assert "held" in lines["2013-08"]
     assert lines["2013-09"][1:6] == ["v1", "600", "1", "of", "3"]
-    assert lines["2013-09"][-1] == "3"  # failed
+    assert lines["2013-09"][-2:] == ["3", "2"]  # failed, and refused
     assert lines["2013-10"][1:] == lines["2013-12"][1:] == ["nobody", "was", "asked"]
     assert lines["2013-11"][1:4] == ["v3", "5", "?"]
     assert "v3 was registered without a reference: its drift cannot be told" in told

@@ -26,6 +26,7 @@ from workbench.registry import versions
 from workbench.registry.gates import judging
 from workbench.registry.gates.validation import Validation
 from workbench.serving import PredictionLog
+from workbench.serving.answering.failures import REFUSED
 from workbench.serving.log.batch import Batch, Role
 from workbench.serving.log.compact import compact
 from workbench.serving.log.sqlite import SqliteWriter
@@ -141,6 +142,7 @@ class Live:
         role: Role = "champion",
         shadow: int = 0,
         failing: int = 0,
+        refused: int = 0,
         features: Mapping[str, Any] | None = None,
         groups: Sequence[str] = ("",),
     ) -> list[str]:
@@ -152,8 +154,8 @@ class Live:
             The share of orders of which only chance decides whether they are late.
         shadow : int
             The version that is asked the same.
-        failing : int
-            So many more rows are asked for which there is no answer.
+        failing, refused : int
+            So many more rows are asked for which there is no answer: the model raised, or they are no rows.
         features : mapping, optional
             What some features are instead; None for one that is not there.
         """
@@ -176,13 +178,11 @@ class Live:
             other = np.clip(score + random.normal(0, 0.1, count), 0, 1)
             outputs = np.column_stack([1 - other, other])
             batches.append(replace(answered, version=shadow, role="shadow", outputs=outputs))
-        if failing:
-            none = answered.only(range(failing))
-            failed, nothing = (
-                [f"{name}-failed" for name in none.prediction_ids],
-                np.full((failing, 2), np.nan),
-            )
-            batches.append(replace(none, prediction_ids=failed, outputs=nothing, error="raised"))
+        for many, error in ((failing, "raised"), (refused, REFUSED)):
+            none = answered.only(range(many))
+            failed, nothing = [f"{name}-{error}" for name in none.prediction_ids], np.full((many, 2), np.nan)
+            if many:
+                batches.append(replace(none, prediction_ids=failed, outputs=nothing, error=error))
         writer = SqliteWriter(self.log.folder, "answers")
         writer.append(batches)
         writer.close()

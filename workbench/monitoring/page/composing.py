@@ -61,7 +61,8 @@ def monitor_page(
     beside: Sequence[tuple[str, str]] = (),
 ) -> Page:
     """The same in parts."""
-    byline: list[Cell] = [f"{len(findings)} windows", f"evaluated {moment(evaluated_at)}"]
+    windows = f"{len(findings)} window{'s' if len(findings) != 1 else ''}"
+    byline: list[Cell] = [windows, f"evaluated {moment(evaluated_at)}"]
     byline += [Link(text, href) for text, href in beside]
     told = [alert for alert in alerts if alert.open and alert.severity == "critical"]
     return Page(
