@@ -85,6 +85,14 @@ def test_what_was_added_is_read_and_nothing_else_again(kept: Kept, monkeypatch: 
     assert found[YEAR[2].window].to_dict() == more.to_dict()
 
 
+def test_a_window_that_has_another_name_by_another_timezone_is_the_same(kept: Kept) -> None:
+    kept.add(*YEAR)
+    window = dataclasses.replace(YEAR[1].window, name="2013-01-31 19:00")
+    assert kept.add(dataclasses.replace(changed(YEAR[1]), window=window)) == 1
+    assert list(kept.newest()) == [YEAR[0].window, window, YEAR[2].window]
+    assert kept.revisions[-1] == ("2013-01-31 19:00", 2)
+
+
 @pytest.mark.practice("M9")
 def test_what_has_changed_is_a_revision_and_the_older_ones_stay(kept: Kept) -> None:
     kept.add(*YEAR)

@@ -58,12 +58,13 @@ def add(connection: Connection, log: str, model: str, findings: Sequence[WindowF
     What was looked at before somebody else looked, who saw more, is left out. In a transaction that holds
     the log (:func:`~workbench.monitoring.alerts.hold`), so that no two write a revision at once.
     """
-    known = _newest(connection, log, model)
+    # The same place may have had another name, by another timezone.
+    known = {(each.start, each.end): kept for each, kept in _newest(connection, log, model).items()}
     rows, passed_over = [], 0
     for finding in findings:
         window, document = finding.window, finding.to_dict()
         digest = hash_value([_found(document), finding.over])
-        before = known.get(window)
+        before = known.get((window.start, window.end))
         if before and before.digest == digest:
             continue
         if before and before.finding.saw > finding.saw:
@@ -104,7 +105,7 @@ class _Kept:
 _READ: dict[tuple[Any, ...], WindowFinding] = {}
 
 
-# All that was found last of a log, by its database, for as long as nothing is added.
+# All that was found last of a log, by its database; what is added is read into it.
 _LAST: dict[tuple[str, str, str], tuple[Any, dict[Window, _Kept]]] = {}
 _MOST_LOGS = 4
 
