@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -15,6 +15,7 @@ from tests.unit.monitoring.alerting import Monitor, day, make, rule, windows
 from workbench.config import AlertConfig
 from workbench.monitoring.alerts import WindowSignals
 from workbench.monitoring.alerts.episodes import Episode, Recorded, reconcile, settled_by
+from workbench.monitoring.alerts.evaluating import steps_of
 from workbench.monitoring.alerts.rules import Stream, judge, streams
 from workbench.monitoring.findings.signal import Signal
 from workbench.store import backlog
@@ -253,9 +254,11 @@ def test_whatever_labels_do_each_evaluation_settles_it() -> None:
             _settle(rule_now, letters, recorded)
 
 
-@pytest.mark.parametrize(("longest", "often"), [(40, 1.0), (120, 0.0), (120, 0.3)])
+@pytest.mark.parametrize(
+    ("longest", "often", "at_once"), [(40, 1.0, 1), (120, 0.0, 1), (120, 0.3, 30), (40, 1.0, 30)]
+)
 def test_what_settled_is_not_gone_through_again_and_nothing_comes_out_different(
-    longest: int, often: float
+    longest: int, often: float, at_once: int
 ) -> None:
     random = Random(longest)
     for _ in range(repeats(3000, 150) * 40 // longest):
@@ -267,33 +270,54 @@ def test_what_settled_is_not_gone_through_again_and_nothing_comes_out_different(
             letters += random.choice(usual)
             if random.random() < often:  # labels come late: mostly the last windows are judged anew
                 at = max(0, len(letters) - 1 - int(random.expovariate(0.4)))
-                letters = letters[:at] + random.choice([letters[at], *usual]) + letters[at + 1 :]
+                since = max(0, at + 1 - random.choice([1, 1, 1, 1, 1, at_once]))
+                anew = random.choice([letters[at], *usual]) * (at + 1 - since)
+                letters = letters[:since] + anew + letters[at + 1 :]
             same = next((at for at, one in enumerate(known) if letters[at] != one), len(known))
-            until = settled_by(_recorded(lately), [day(number + 1) for number in range(same)])
-            _apply(streams([rule_now], windows(letters)), whole)
-            _apply(streams([rule_now], windows(letters), _always(until)), lately)
-            if longest > 40 and often:
-                # Of more than 24 windows the evidence may show fewer once some were judged anew.
+            _judge(rule_now, letters, same, whole, lately)
+            if at_once > 1:
+                # The evidence may show other windows, of those that it has, once many were judged anew.
                 assert [*map(_span, lately.values())] == [*map(_span, whole.values())], letters
             else:
                 assert lately == whole, letters
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        ["!", "!" + "?" * 30 + "!", "!" + "." * 30 + "!", "!" + "." * 31, "!" + "." * 30 + "!"],
+        ["!", "!" + "?" * 30 + "!", "!" + "." * 30 + "!", "!" + "." * 30 + "?"],
+        ["?" * 36 + "!", "!" * 37, "!" * 31 + "......"],
+    ],
+)
+def test_labels_of_a_month_that_come_at_once_tell_the_same(story: list[str]) -> None:
+    whole, lately = dict[int, Episode](), dict[int, Episode]()
+    for known, letters in pairwise(["", *story]):
+        same = next((at for at, one in enumerate(known) if letters[at] != one), len(known))
+        _judge(rule(), letters, same, whole, lately)
+        assert [*map(_span, lately.values())] == [*map(_span, whole.values())], letters
+
+
+def _judge(
+    rule_now: AlertConfig, letters: str, same: int, whole: dict[int, Episode], lately: dict[int, Episode]
+) -> None:
+    """All of the windows, and as far back as needed when so many are what they were."""
+    until = settled_by(_recorded(lately), [day(number + 1) for number in range(same)])
+    _apply(streams([rule_now], windows(letters)), letters, whole)
+    _apply(streams([rule_now], windows(letters), lambda _: until), letters, lately)
 
 
 def _span(episode: Episode) -> Episode:
     return replace(episode, evidence={})
 
 
-def _always(moment: datetime | None) -> Callable[[Stream], datetime | None]:
-    return lambda _: moment
-
-
 def _recorded(known: dict[int, Episode]) -> list[Recorded]:
     return [Recorded(number, each) for number, each in known.items()]
 
 
-def _apply(found: Iterable[Stream], recorded: dict[int, Episode]) -> None:
+def _apply(found: Iterable[Stream], letters: str, recorded: dict[int, Episode]) -> None:
     for stream in found:
-        for step in reconcile(stream, _recorded(recorded)):
+        for step in steps_of(stream, windows(letters), _recorded(recorded))[1]:
             recorded[len(recorded) if step.id is None else step.id] = step.episode
 
 

@@ -1,7 +1,8 @@
 """Episodes: windows in a row in which a rule is violated are one alert: raised, extended, cleared.
 
-They are derived from all windows again each time, and held against what is recorded. So it does not matter
-how often that is done; and where labels came late, or corrected earlier ones, what is recorded follows:
+They are derived from the windows again each time, as far back as any has changed, and held against what is
+recorded. So it does not matter how often that is done; and where labels came late, or corrected earlier
+ones, what is recorded follows:
 
 - A violation that is only found out when later windows are judged already is an episode like any other,
   raised late. When it was over by then, it is raised and cleared at once.

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from workbench.config.alerts import AlertConfig, Severity
 from workbench.monitoring.alerts import outbox, records
-from workbench.monitoring.alerts.episodes import Step, reconcile, settled_by
+from workbench.monitoring.alerts.episodes import Recorded, Step, reconcile, settled_by
 from workbench.monitoring.alerts.records import Alert
 from workbench.monitoring.alerts.rules import Stream, WindowSignals, streams
 from workbench.store import backlog
 from workbench.store.standing import UNSERVED
 
-__all__ = ["Evaluation", "evaluate", "tell"]
+__all__ = ["Evaluation", "evaluate", "steps_of", "tell"]
 
 #: Who the backlog's history says it was.
 MONITOR = "monitor"
@@ -77,8 +77,8 @@ def evaluate(
     serving : collection of int, optional
         The versions in use: alerts of others are cleared as ``retired``.
     settled : datetime, optional
-        Windows that ended by then are what they were when these rules were applied last, and are not gone
-        through again.
+        Windows that ended by then are what they were when these rules were applied last, and are gone
+        through again only as far as they tell how the later ones go on.
     """
     records.hold(connection, log)
     models = {found.model for found in findings}
@@ -98,7 +98,8 @@ def evaluate(
     for stream in [*seen, *_without_windows(stored, seen, rules, log)]:
         key = _key(log, stream)
         unused = stream.rule not in rules or (serving is not None and stream.version not in serving)
-        steps = reconcile(stream, [alert.recorded for alert in stored.get(key, ())], retired=unused)
+        recorded = [alert.recorded for alert in stored.get(key, ())]
+        stream, steps = steps_of(stream, findings, recorded, retired=unused)
         written = records.write(connection, log, stream, steps, now)
         for step, alert in zip(steps, written, strict=True):
             happened.append((step, alert))
@@ -106,6 +107,21 @@ def evaluate(
                 tell(connection, project, stream.rule, step, alert, now)
     present = [each for each in records.read(connection, log, only_open=True) if each.model in models]
     return _sum_up(rules, seen, happened, present)
+
+
+def steps_of(
+    stream: Stream, findings: Sequence[WindowSignals], recorded: Sequence[Recorded], *, retired: bool = False
+) -> tuple[Stream, list[Step]]:
+    """What has to change of the recorded episodes of a stream, and the stream that this was decided on.
+
+    An episode is carried on by its last windows; what is told of one is decided on all of them.
+    """
+    steps = reconcile(stream, recorded, retired=retired)
+    if stream.goes_on is None or all(step.event == "extended" for step in steps):
+        return stream, steps
+    own = [found for found in findings if (found.model, found.version) == (stream.model, stream.version)]
+    whole = next(each for each in streams([stream.rule], own) if each.signal == stream.signal)
+    return whole, reconcile(whole, recorded, retired=retired)
 
 
 def _key(log: str, stream: Stream) -> str:

@@ -83,7 +83,7 @@ class VersionFinding:
 
     @cached_property
     def _signals(self) -> tuple[Signal, ...]:
-        """Put into words once: rules look at all windows again whenever one has ended."""
+        """Put into words once: rules look through the windows again whenever one has ended."""
         parts = (self.drift, self.health, self.trend, self.skew, self.performance, self.delta, self.opinions)
         return tuple(chain.from_iterable(part.signals() for part in parts if part is not None))
 
